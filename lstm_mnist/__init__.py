@@ -1,0 +1,57 @@
+"""An LSTM that reads MNIST digits row by row: the helper package of the notebooks, one module each."""
+
+import os
+import sys
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # read at import; not on by default on every CPU
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _import_tensorflow_quietly():
+    """Import TensorFlow with file descriptor 2 closed to it: it logs before Python can tell it not to."""
+    try:
+        stderr = os.dup(2)
+    except OSError:  # no stderr to protect
+        import tensorflow  # noqa: F401
+
+        return
+    with open(os.devnull, "w") as null:
+        os.dup2(null.fileno(), 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        sys.stderr.flush()
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+if "tensorflow" not in sys.modules:
+    _import_tensorflow_quietly()
+
+import keras
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        f"lstm_mnist needs Keras with the TensorFlow backend, found {keras.backend.backend()!r}: "
+        "set KERAS_BACKEND=tensorflow before Python starts, or remove the backend line of ~/.keras/keras.json"
+    )
+
+from .data import MNIST, DataError, Split, load_idx, load_mnist
+from .lstm import LSTM, LSTMClassifier, load_pretrained, pretrained_recipe, save_pretrained
+from .training import History, train
+
+__all__ = [
+    "LSTM",
+    "MNIST",
+    "DataError",
+    "History",
+    "LSTMClassifier",
+    "Split",
+    "load_idx",
+    "load_mnist",
+    "load_pretrained",
+    "pretrained_recipe",
+    "save_pretrained",
+    "train",
+]

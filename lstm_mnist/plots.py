@@ -1,0 +1,283 @@
+"""The pictures: every function takes arrays and returns a ``matplotlib.figure.Figure``; none knows TensorFlow."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
+)  # fmt: skip
+GREY = "#767676"
+GATE_COLOURS = {"i": GREEN, "f": BLUE, "c": ORANGE, "o": RED}
+CELL_PARTS = ("inputs", "forget", "input", "candidate", "memory", "output")
+
+
+def new_figure(width=8.0, height=3.0, rows=1, columns=1, **kwargs):
+    """A figure of ``width`` x ``height`` inches and its axes, not left open in pyplot, so it is shown once."""
+    fig, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **kwargs)
+    plt.close(fig)
+    return fig, axes
+
+
+def show_image(ax, image, title=None):
+    """One digit, black on white, without ticks."""
+    ax.imshow(image, cmap="gray_r", vmin=0, vmax=255 if image.dtype == np.uint8 else 1)
+    ax.set(xticks=[], yticks=[], title=title)
+
+
+def digits(images, titles=None, columns=10):
+    """Images ``[n, rows, columns]`` side by side, each under its title."""
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    fig, axes = new_figure(0.8 * columns + 0.4, (1.15 if titles is not None else 0.85) * rows, rows, columns)
+    for k, ax in enumerate(np.atleast_1d(axes).flat):
+        if k < len(images):
+            show_image(ax, images[k])
+            if titles is not None:
+                ax.set_title(titles[k], fontsize=8)
+        else:
+            ax.axis("off")
+    return fig
+
+
+def row_as_features(image, t):
+    """An image with row ``t`` (counted from 1) marked, beside that row's pixels as a bar chart."""
+    fig, (left, right) = new_figure(8, 2.8, columns=2, width_ratios=(1, 2))
+    show_image(left, image, f"one sequence of {len(image)} rows")
+    left.add_patch(plt.Rectangle((-0.5, t - 1.5), image.shape[1], 1, fill=False, color=RED, linewidth=2))
+    left.set_ylabel(f"row t = {t} is marked")
+    right.bar(np.arange(1, image.shape[1] + 1), image[t - 1], color=RED)
+    right.set(
+        xlabel="column (feature number)",
+        ylabel="pixel value, 0..255" if image.dtype == np.uint8 else "pixel value, 0..1",
+        title=f"what the LSTM is given at step t = {t}: {image.shape[1]} numbers",
+    )
+    return fig
+
+
+def class_shares(labels, names):
+    """How often each class occurs in several label arrays, as grouped bars of per cent."""
+    fig, ax = new_figure(8, 2.8)
+    width = 0.8 / len(labels)
+    for k, (values, name, hatch) in enumerate(zip(labels, names, ("", "//", ".."), strict=False)):
+        share = 100 * np.bincount(values, minlength=10) / len(values)
+        ax.bar(np.arange(10) + (k - (len(labels) - 1) / 2) * width, share, width, hatch=hatch, label=name,
+               color=(SKY, ORANGE, GREEN)[k % 3], edgecolor="white")  # fmt: skip
+    ax.set(xticks=range(10), xlabel="digit", ylabel="share of the split, %", ylim=(0, 15))
+    ax.legend(ncols=3, loc="upper center")
+    return fig
+
+
+def squashing():
+    """The two curves that every gate is made of: sigmoid and tanh."""
+    z = np.linspace(-6, 6, 241)
+    fig, ax = new_figure(8, 2.6)
+    ax.plot(z, 1 / (1 + np.exp(-z)), color=BLUE, label="sigmoid: a valve, 0 shut … 1 open")
+    ax.plot(z, np.tanh(z), color=ORANGE, linestyle="--", label="tanh: a value, −1 … 1")
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    ax.set(xlabel="z, the weighted sum", ylabel="output")
+    ax.legend(loc="upper left")
+    return fig
+
+
+def lstm_cell(upto="output"):
+    """One LSTM step drawn up to a part of ``CELL_PARTS``; the newest part is the bold one."""
+    if upto not in CELL_PARTS:
+        raise ValueError(f"upto is {upto!r}: use one of {', '.join(CELL_PARTS)}")
+    shown = CELL_PARTS.index(upto)
+    fig, ax = new_figure(8, 3.9)
+    ax.set(xlim=(-0.2, 10.4), ylim=(-0.3, 5.7))
+    ax.axis("off")
+
+    def line(part, colour, *points, arrow=True):
+        width = 2.6 if CELL_PARTS.index(part) == shown else 1.3
+        *bends, end = points
+        if len(bends) > 1:
+            ax.plot(*zip(*bends, strict=True), color=colour, linewidth=width, solid_capstyle="round")
+        style = {
+            "arrowstyle": "-|>" if arrow else "-",
+            "color": colour,
+            "linewidth": width,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
+        ax.annotate("", end, bends[-1], arrowprops=style)
+
+    def node(part, x, y, text, colour, wide=0.42):
+        box = {"boxstyle": f"round,pad={wide}", "facecolor": "white", "edgecolor": colour}
+        ax.text(x, y, text, ha="center", va="center", color=colour, fontsize=11,
+                bbox=box | {"linewidth": 2.6 if CELL_PARTS.index(part) == shown else 1.3})  # fmt: skip
+
+    line(
+        "inputs",
+        BLACK,
+        (0.3, 1),
+        (2.2 + 4.8 * (shown >= 5) + 3 * (shown in (3, 4)) + 1.6 * (shown == 2), 1),
+        arrow=False,
+    )
+    line("inputs", BLACK, (1.1, 0.25), (1.1, 1))
+    line("inputs", GREY, (0.3, 5), (8.0 if shown else 1.6, 5), arrow=not shown)
+    ax.text(0.2, 1, "$h_{t-1}$", ha="right", va="center", fontsize=13)
+    ax.text(1.1, 0.1, "$x_t$ (row t, 28 pixels)", ha="center", va="top", fontsize=11)
+    ax.text(0.2, 5, "$c_{t-1}$", ha="right", va="center", fontsize=13)
+    if shown >= 1:
+        line("forget", BLUE, (2.2, 1), (2.2, 4.75))
+        node("forget", 2.2, 2.2, "σ  $f_t$", BLUE)
+        node("forget", 2.2, 5, "×", BLUE, 0.25)
+    if shown >= 2:
+        line("input", GREEN, (3.8, 1), (3.8, 3.6), (4.95, 3.6))
+        node("input", 3.8, 2.2, "σ  $i_t$", GREEN)
+    if shown >= 3:
+        line("candidate", ORANGE, (5.2, 1), (5.2, 3.4))
+        node("candidate", 5.2, 2.2, "tanh  $\\tilde{c}_t$", ORANGE)
+        node("candidate", 5.2, 3.6, "×", ORANGE, 0.25)
+    if shown >= 4:
+        line("memory", BLACK, (5.2, 3.85), (5.2, 4.75))
+        line("memory", BLACK, (2.5, 5), (9.9, 5))
+        node("memory", 5.2, 5, "+", BLACK, 0.25)
+        ax.text(10.0, 5, "$c_t$", va="center", fontsize=13)
+    if shown >= 5:
+        line("output", RED, (7.0, 1), (7.0, 2.9), (8.1, 2.9))
+        node("output", 7.0, 2.2, "σ  $o_t$", RED)
+        line("output", RED, (8.35, 5), (8.35, 3.15))
+        node("output", 8.35, 4.1, "tanh", RED, 0.3)
+        line("output", RED, (8.35, 2.65), (8.35, 1), (9.9, 1))
+        node("output", 8.35, 2.9, "×", RED, 0.25)
+        ax.text(10.0, 1, "$h_t$", va="center", fontsize=13)
+    return fig
+
+
+def unrolled(image, shown=(1, 2, 3, 14, 28)):
+    """The same cell at several rows of a digit, h and c handed on from one to the next."""
+    fig, ax = new_figure(8, 3)
+    ax.set(xlim=(-0.9, 2 * len(shown) + 0.9), ylim=(-1.3, 2.7))
+    ax.axis("off")
+    for k, t in enumerate(shown):
+        x = 2 * k
+        ax.text(
+            x, 1, "LSTM", ha="center", va="center", bbox={"boxstyle": "round,pad=0.5", "facecolor": "white"}
+        )
+        ax.imshow(
+            image[t - 1 : t], cmap="gray_r", extent=(x - 0.8, x + 0.8, -0.55, -0.3), aspect="auto", zorder=2
+        )
+        ax.add_patch(plt.Rectangle((x - 0.8, -0.55), 1.6, 0.25, fill=False, color=GREY, zorder=3))
+        ax.text(x, -0.75, f"$x_{{{t}}}$: row {t}", ha="center", va="top")
+        ax.annotate("", (x, 0.65), (x, -0.25), arrowprops={"arrowstyle": "-|>"})
+        last = k == len(shown) - 1
+        gap = not last and shown[k + 1] != t + 1
+        for y, name in ((1.22, "c"), (0.8, "h")):
+            ax.annotate(
+                "",
+                (x + 1.5, y),
+                (x + 0.55, y),
+                arrowprops={"arrowstyle": "-|>", "color": BLUE if name == "c" else RED},
+            )
+            ax.text(x + 0.95, y + 0.1, f"${name}_{{{t}}}$" + (" …" if gap else ""), ha="center", fontsize=9)
+    ax.text(2 * k + 1.55, 0.8, "Dense → 10 logits", va="center", rotation=90, ha="left", fontsize=9)
+    ax.text(k, 2.3, "one cell, the same weights at every row", ha="center", style="italic")
+    ax.set_aspect("auto")
+    return fig
+
+
+def operation_counts(counts, most=10):
+    """Operations of several graphs, ``{graph: {kind: number}}``, the commonest kinds as grouped bars."""
+    totals = {}
+    for kinds in counts.values():
+        for kind, number in kinds.items():
+            totals[kind] = totals.get(kind, 0) + number
+    kinds = sorted(totals, key=totals.get, reverse=True)[:most]
+    fig, ax = new_figure(8, 0.34 * len(kinds) + 1)
+    height = 0.8 / len(counts)
+    for k, (name, colour) in enumerate(zip(counts, (BLUE, ORANGE, GREEN), strict=False)):
+        bars = ax.barh(np.arange(len(kinds)) + (k + 0.5) * height - 0.4, [counts[name].get(kind, 0) for kind in kinds],
+                       height, color=colour, label=f"{name}: {sum(counts[name].values())} operations")  # fmt: skip
+        ax.bar_label(bars, padding=3, fontsize=8)
+    ax.set(yticks=range(len(kinds)), yticklabels=kinds, xlabel="number of operations in the graph")
+    ax.invert_yaxis()
+    ax.margins(x=0.1)
+    ax.legend(loc="lower right")
+    return fig
+
+
+def smooth(values, window):
+    """Running mean over ``window`` values: ``[n - window + 1]``."""
+    return np.convolve(values, np.ones(window) / window, mode="valid")
+
+
+def training_curves(history, window=50):
+    """Loss, accuracy and gradient norm of each step: dots, and their mean over ``window`` steps as a line."""
+    fig, axes = new_figure(8, 6, rows=3, sharex=True)
+    names = ("loss, nats", "accuracy, share of the batch", "gradient norm")
+    for ax, values, name, colour in zip(axes, history[:3], names, (BLUE, GREEN, RED), strict=True):
+        steps = np.arange(1, len(values) + 1)
+        ax.plot(steps, values, ".", markersize=1.5, color=GREY, alpha=0.5, label="each step")
+        ax.plot(steps[window - 1 :], smooth(values, window), color=colour, label=f"mean of {window} steps")
+        ax.set(ylabel=name)
+        ax.legend(loc="best")
+    axes[0].set_yscale("log")
+    axes[2].set_xlabel("step (update of the weights)")
+    return fig
+
+
+def lines(x, series, xlabel, ylabel, log=False):
+    """Named curves ``{name: y}`` over one ``x``, told apart by colour, line style and legend."""
+    fig, ax = new_figure(8, 3)
+    styles = ("-", "--", ":", "-.")
+    for k, (name, y) in enumerate(series.items()):
+        ax.plot(x, y, styles[k % 4], color=(BLUE, ORANGE, GREEN, RED, PINK, BLACK)[k % 6], label=name)
+    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    ax.legend()
+    return fig
+
+
+def intervals(names, centres, lows, highs, xlabel="accuracy"):
+    """Point and interval, one line a name."""
+    centres, lows, highs = (np.asarray(values, float) for values in (centres, lows, highs))
+    fig, ax = new_figure(8, 0.5 * len(names) + 1)
+    places = np.arange(len(names))
+    ax.errorbar(centres, places, xerr=[centres - lows, highs - centres], fmt="o", color=BLUE, capsize=4)
+    for place, centre, low, high in zip(places, centres, lows, highs, strict=True):
+        ax.annotate(f"{centre:.4f}  [{low:.4f}, {high:.4f}]", (centre, place), (0, 7), textcoords="offset points",
+                    ha="center", fontsize=8)  # fmt: skip
+    ax.set(yticks=places, yticklabels=names, xlabel=xlabel, ylim=(-0.6, len(names) - 0.3))
+    ax.invert_yaxis()
+    return fig
+
+
+def confusion(matrix):
+    """A confusion matrix: rows are true digits, columns answers; mistakes coloured, right answers in grey."""
+    fig, ax = new_figure(6, 5.2)
+    mistakes = matrix.astype(float).copy()
+    np.fill_diagonal(mistakes, np.nan)
+    picture = ax.imshow(mistakes, cmap="Oranges", vmin=0)
+    for (true, answer), number in np.ndenumerate(matrix):
+        if number:
+            dark = true != answer and number > 0.6 * np.nanmax(mistakes)
+            ax.text(answer, true, number, ha="center", va="center", fontsize=8,
+                    color=GREY if true == answer else "white" if dark else BLACK)  # fmt: skip
+    ax.set(xlabel="answer", ylabel="true digit", xticks=range(len(matrix)), yticks=range(len(matrix)))
+    fig.colorbar(picture, label="mistakes (images)")
+    return fig
+
+
+def reliability(calibration):
+    """Confidence against accuracy, bin by bin, over the number of answers in each bin."""
+    fig, (top, bottom) = new_figure(6, 4.6, rows=2, sharex=True, height_ratios=(3, 1))
+    bins = len(calibration.count)
+    top.plot([0, 1], [0, 1], "--", color=GREY, label="perfectly calibrated")
+    top.plot(calibration.confidence, calibration.accuracy, "o-", color=BLUE, label="the network")
+    top.set(ylabel="accuracy in the bin", ylim=(-0.03, 1.03))
+    top.legend(loc="upper left")
+    bottom.bar((np.arange(bins) + 0.5) / bins, calibration.count, 0.9 / bins, color=SKY)
+    bottom.set(yscale="log", xlabel="confidence (probability of the answer)", ylabel="answers")
+    return fig
+
+
+def probabilities(image, values, label=None):
+    """One digit and the probability of each answer."""
+    fig, (left, right) = new_figure(7, 2.2, columns=2, width_ratios=(1, 3))
+    show_image(left, image, None if label is None else f"true digit: {label}")
+    bars = right.bar(range(len(values)), values, color=[ORANGE if v == max(values) else SKY for v in values])
+    right.bar_label(bars, [f"{v:.3f}" for v in values], fontsize=8)
+    right.set(xticks=range(len(values)), xlabel="answer", ylabel="probability", ylim=(0, 1.15))
+    return fig

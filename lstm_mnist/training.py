@@ -1,0 +1,180 @@
+"""The 2019 recipe's training loop: many steps a call, each step's own numbers, checkpoints that resume exactly."""
+
+import json
+import os
+import sys
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from .data import check_labels, check_positive
+
+STEPS_PER_CALL = 50
+
+
+class History(NamedTuple):
+    """What each step saw before its update: float32 arrays ``[steps]``, entry 0 is step 1."""
+
+    loss: np.ndarray  # mean cross-entropy of the batch, in nats
+    accuracy: np.ndarray  # share of the batch answered correctly
+    gradient_norm: np.ndarray  # Euclidean norm over all weights together
+
+
+def loss_and_accuracy(labels, logits):
+    """Mean softmax cross-entropy in nats, and the share of correct answers, of one batch."""
+    labels = tf.cast(labels, tf.int64)
+    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    correct = tf.argmax(logits, 1) == labels
+    return tf.reduce_mean(loss), tf.reduce_mean(tf.cast(correct, logits.dtype))
+
+
+def train(
+    model,
+    split,
+    steps=5000,
+    batch_size=128,
+    seed=0,
+    optimizer=None,
+    print_every=1000,
+    checkpoint_folder=None,
+    checkpoint_every=1000,
+    progress=None,
+):
+    """Train ``model`` for exactly ``steps`` updates on batches 0, 1, … of ``split``; return their ``History``.
+
+    ``optimizer`` is a fresh Keras optimizer, by default Adam at 0.001 as in 2019 (Kingma and Ba 2015). At step 1 and
+    every ``print_every`` (0 for never) it prints loss and accuracy of the batch just trained on, after the update. With
+    ``checkpoint_folder``, model, optimizer, step and history are kept every ``checkpoint_every`` steps, and a run that
+    was cut off goes on from there to the same weights, bit for bit. ``progress`` shows a bar (unless the
+    environment says ``LSTM_MNIST_PROGRESS=0``). Raises ``ValueError`` for impossible arguments or a folder of another run.
+    """
+    for name, value in (("steps", steps), ("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
+        check_positive(name, value)
+    model.check(split.images[:1])
+    check_labels(split.labels, len(split), model.num_classes)
+    if optimizer is None:
+        optimizer = keras.optimizers.Adam(learning_rate=0.001)
+    optimizer.build(model.trainable_variables)
+    run = (
+        _Checkpoints(checkpoint_folder, model, optimizer, split, batch_size, seed)
+        if checkpoint_folder
+        else None
+    )
+    done, history = run.restore() if run else (0, [])
+    if done > steps:
+        raise ValueError(f"{checkpoint_folder} is already at step {done}: ask for more than steps={steps}")
+
+    if progress is None:
+        progress = os.environ.get("LSTM_MNIST_PROGRESS", "1") != "0"
+    train_steps = make_train_steps(model, optimizer, [batch_size, *split.images.shape[1:]])
+    with tqdm(
+        total=steps, initial=done, unit="step", leave=False, file=sys.stdout, disable=not progress
+    ) as bar:
+        while done < steps:
+            stops = [steps, done + STEPS_PER_CALL, _next_multiple(checkpoint_every, done)]
+            if print_every:
+                stops.append(_next_multiple(print_every, done) if done else 1)
+            end = min(stops)
+            indices = np.stack([split.batch_indices(n, batch_size, seed) for n in range(done, end)])
+            images, labels = split.images[indices], split.labels[indices]
+            history.append(train_steps(tf.constant(images), tf.constant(labels)).numpy())
+            bar.update(end - done)
+            done = end
+            if print_every and (done == 1 or done % print_every == 0):
+                loss, accuracy = (float(v) for v in loss_and_accuracy(labels[-1], model(images[-1])))
+                tqdm.write(f"Step {done}, Loss= {loss:.4f}, Training Accuracy= {accuracy:.3f}")
+            if run and (done % checkpoint_every == 0 or done == steps):
+                run.save(done, np.concatenate(history))
+    if print_every:
+        tqdm.write("Optimization Finished!")
+    return History(*np.concatenate(history).T)
+
+
+def make_train_steps(model, optimizer, batch_shape):
+    """A compiled function that takes one step a batch.
+
+    Maps uint8 images ``[k, *batch_shape]`` and labels ``[k, batch]``, for any ``k``, to float32 ``[k, 3]``: each
+    step's loss, accuracy and gradient norm, before its update.
+    """
+    signature = (
+        tf.TensorSpec([None, *batch_shape], tf.uint8),
+        tf.TensorSpec([None, *batch_shape[:1]], tf.uint8),
+    )
+
+    @tf.function
+    def train_steps(images, labels):
+        steps = tf.shape(images)[0]
+        measured = tf.TensorArray(tf.float32, size=steps)
+        for k in tf.range(steps):
+            with tf.GradientTape() as tape:
+                loss, accuracy = loss_and_accuracy(labels[k], model(images[k], training=True))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+            norm = tf.linalg.global_norm(gradients)
+            measured = measured.write(k, tf.stack([tf.cast(v, tf.float32) for v in (loss, accuracy, norm)]))
+        return measured.stack()
+
+    return train_steps.get_concrete_function(*signature)
+
+
+def _next_multiple(every, done):
+    return (done // every + 1) * every
+
+
+class _Checkpoints:
+    """Model, optimizer, step and history in a folder, beside ``run.json``, which says whose they are."""
+
+    def __init__(self, folder, model, optimizer, split, batch_size, seed):
+        self.folder = Path(folder)
+        self.step = tf.Variable(0, dtype=tf.int64)
+        self.history = tf.Variable(np.zeros((0, 3), np.float32), shape=(None, 3))
+        run = {
+            "model": [list(weight.shape) for weight in model.weights],
+            "optimizer": optimizer.get_config() | {"name": type(optimizer).__name__},
+            "data": [len(split), zlib.crc32(split.images.tobytes()), zlib.crc32(split.labels.tobytes())],
+            "batch_size": batch_size,
+            "seed": seed,
+        }
+        self._claim(json.loads(json.dumps(run, default=str)))
+        state = tf.train.Checkpoint(model=model, optimizer=optimizer, step=self.step, history=self.history)
+        self.manager = tf.train.CheckpointManager(state, str(self.folder), max_to_keep=2)
+
+    def _claim(self, run):
+        """Write ``run.json``, or raise ``ValueError`` where it names another run."""
+        path = self.folder / "run.json"
+        if path.exists():
+            theirs = json.loads(path.read_text())
+            for key, value in run.items():
+                if theirs.get(key) != value:
+                    raise ValueError(
+                        f"{self.folder} holds a run with {key} = {theirs.get(key)}, this one has {value}: "
+                        "choose another checkpoint_folder, or delete it"
+                    )
+        elif self.folder.is_dir() and any(file.name != "run.tmp" for file in self.folder.iterdir()):
+            raise ValueError(
+                f"{self.folder} is not empty and holds no run.json: choose another checkpoint_folder"
+            )
+        else:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                temporary = path.with_suffix(".tmp")
+                temporary.write_text(json.dumps(run, indent=1))
+                os.replace(temporary, path)
+            except OSError as error:
+                raise ValueError(f"checkpoint_folder {self.folder} cannot be written: {error}") from error
+
+    def restore(self):
+        """The step reached and the history so far, with model and optimizer set to them."""
+        if self.manager.restore_or_initialize() is None:
+            return 0, []
+        return int(self.step), [self.history.numpy()]
+
+    def save(self, step, history):
+        self.step.assign(step)
+        self.history.assign(history)
+        self.manager.save(checkpoint_number=step)
