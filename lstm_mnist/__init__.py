@@ -13,7 +13,7 @@ def _import_tensorflow_quietly():
     try:
         stderr = os.dup(2)
     except OSError:  # no stderr to protect
-        import tensorflow  # noqa: F401
+        import tensorflow
 
         return
     with open(os.devnull, "w") as null:

@@ -125,9 +125,7 @@ def load_idx(folder, num_classes=10, validation_size=5000):
     the validation split. Raises ``DataError`` for a missing, truncated or mismatched file.
     """
     folder = Path(folder)
-    names = [
-        f"{part}-{what}" for part in ("train", "t10k") for what in ("images-idx3-ubyte", "labels-idx1-ubyte")
-    ]
+    names = [f"{part}-{what}" for part in ("train", "t10k") for what in ("images-idx3-ubyte", "labels-idx1-ubyte")]
     paths = [_find_idx(folder, name) for name in names]
     arrays = [_read_idx(path, num_dims) for path, num_dims in zip(paths, (3, 1, 3, 1), strict=True)]
     for images, labels in ((0, 1), (2, 3)):
@@ -137,9 +135,7 @@ def load_idx(folder, num_classes=10, validation_size=5000):
                 f"{len(arrays[labels])} labels: take both from the same data set"
             )
     if not 0 < validation_size < len(arrays[0]):
-        raise DataError(
-            f"validation_size is {validation_size}: choose 1..{len(arrays[0]) - 1} of the training images"
-        )
+        raise DataError(f"validation_size is {validation_size}: choose 1..{len(arrays[0]) - 1} of the training images")
     return _splits(*arrays, num_classes, validation_size)
 
 
@@ -156,9 +152,7 @@ def _find_idx(folder, name):
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
-    raise DataError(
-        f"{folder} holds neither {name} nor {name}.gz: put the four IDX files of the data set there"
-    )
+    raise DataError(f"{folder} holds neither {name} nor {name}.gz: put the four IDX files of the data set there")
 
 
 def _read_idx(path, num_dims):
@@ -176,9 +170,7 @@ def _read_idx(path, num_dims):
         )
     shape = struct.unpack(f">{num_dims}I", raw[4:header])
     if len(raw) - header != math.prod(shape):
-        raise DataError(
-            f"{path} announces {shape} but holds {len(raw) - header} bytes of values: fetch it again"
-        )
+        raise DataError(f"{path} announces {shape} but holds {len(raw) - header} bytes of values: fetch it again")
     return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)
 
 
@@ -221,18 +213,14 @@ def check_images(images):
     values = np.asarray(images)
     low, high = values.min(), values.max()
     if not (low >= -1e-6 and high <= 1 + 1e-6):  # also true of NaN
-        raise ValueError(
-            f"float images lie in {low:g}..{high:g}: scale them to 0..1 (divide by 255), without NaN"
-        )
+        raise ValueError(f"float images lie in {low:g}..{high:g}: scale them to 0..1 (divide by 255), without NaN")
 
 
 def check_labels(labels, num_images, num_classes):
     """Raise ``ValueError`` unless integers ``[num_images]`` in ``0..num_classes-1``."""
     labels = np.asarray(labels)
     if labels.shape != (num_images,):
-        raise ValueError(
-            f"labels have shape {labels.shape} for {num_images} images: give one label per image"
-        )
+        raise ValueError(f"labels have shape {labels.shape} for {num_images} images: give one label per image")
     if labels.dtype.kind not in "iu":
         raise ValueError(f"labels have dtype {labels.dtype}: use integers, 0..{num_classes - 1}")
     if labels.min() < 0 or labels.max() >= num_classes:

@@ -63,9 +63,7 @@ def calibration(probabilities, labels, bins=10):
     probabilities, labels = _checked(probabilities, labels)
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    place = np.clip(
-        np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1
-    )  # bin k holds (k/bins, (k+1)/bins]
+    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # bin k holds (k/bins, (k+1)/bins]
     count = np.bincount(place, minlength=bins)
     with np.errstate(invalid="ignore"):
         mean_confidence = np.bincount(place, confidence, bins) / count
@@ -94,9 +92,7 @@ def read_ledger(name):
 def _checked(probabilities, labels):
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or 0 in probabilities.shape:
-        raise ValueError(
-            f"probabilities have shape {probabilities.shape}: expected [n, num_classes] with n >= 1"
-        )
+        raise ValueError(f"probabilities have shape {probabilities.shape}: expected [n, num_classes] with n >= 1")
     if not (probabilities.min() >= 0 and np.allclose(probabilities.sum(axis=1), 1, atol=1e-3)):
         raise ValueError("probabilities do not add up to 1 in each row: apply softmax to logits first")
     check_labels(labels, *probabilities.shape)

@@ -67,9 +67,7 @@ class LSTM(keras.layers.Layer):
 
     def call(self, x, initial_state=None):
         projected = tf.tensordot(x, tf.convert_to_tensor(self.kernel), 1) + self.bias
-        h, c = (
-            initial_state if initial_state is not None else 2 * [tf.zeros_like(projected[:, 0, : self.units])]
-        )
+        h, c = initial_state if initial_state is not None else 2 * [tf.zeros_like(projected[:, 0, : self.units])]
         if x.shape[1] is None:
             rows = tf.transpose(projected, [1, 0, 2])
             every_h, every_c = tf.scan(lambda state, row: self.step(row, *state), rows, (h, c))
@@ -136,9 +134,7 @@ class LSTMClassifier(keras.Model):
         self.lstm.build(input_shape)
         self.output_layer.build((None, self.num_hidden))
         if self.init == "2019":
-            joint = keras.initializers.GlorotUniform()(
-                (self.num_features + self.num_hidden, 4 * self.num_hidden)
-            )
+            joint = keras.initializers.GlorotUniform()((self.num_features + self.num_hidden, 4 * self.num_hidden))
             self.lstm.kernel.assign(joint[: self.num_features])
             self.lstm.recurrent_kernel.assign(joint[self.num_features :])
         self.built = True
@@ -196,9 +192,7 @@ def load_pretrained(name="2019"):
     """
     arrays, _ = _read_weights(name)
     num_features, num_hidden = arrays["kernel"].shape[0], arrays["recurrent_kernel"].shape[0]
-    model = LSTMClassifier(
-        num_hidden, arrays["output_bias"].shape[0], num_features, name=f"pretrained_{name}"
-    )
+    model = LSTMClassifier(num_hidden, arrays["output_bias"].shape[0], num_features, name=f"pretrained_{name}")
     model.set_weights([arrays[array] for array in ARRAYS])
     return model
 

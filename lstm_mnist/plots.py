@@ -154,12 +154,8 @@ def unrolled(image, shown=(1, 2, 3, 14, 28)):
     ax.axis("off")
     for k, t in enumerate(shown):
         x = 2 * k
-        ax.text(
-            x, 1, "LSTM", ha="center", va="center", bbox={"boxstyle": "round,pad=0.5", "facecolor": "white"}
-        )
-        ax.imshow(
-            image[t - 1 : t], cmap="gray_r", extent=(x - 0.8, x + 0.8, -0.55, -0.3), aspect="auto", zorder=2
-        )
+        ax.text(x, 1, "LSTM", ha="center", va="center", bbox={"boxstyle": "round,pad=0.5", "facecolor": "white"})
+        ax.imshow(image[t - 1 : t], cmap="gray_r", extent=(x - 0.8, x + 0.8, -0.55, -0.3), aspect="auto", zorder=2)
         ax.add_patch(plt.Rectangle((x - 0.8, -0.55), 1.6, 0.25, fill=False, color=GREY, zorder=3))
         ax.text(x, -0.75, f"$x_{{{t}}}$: row {t}", ha="center", va="top")
         ax.annotate("", (x, 0.65), (x, -0.25), arrowprops={"arrowstyle": "-|>"})

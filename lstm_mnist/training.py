@@ -60,11 +60,7 @@ def train(
     if optimizer is None:
         optimizer = keras.optimizers.Adam(learning_rate=0.001)
     optimizer.build(model.trainable_variables)
-    run = (
-        _Checkpoints(checkpoint_folder, model, optimizer, split, batch_size, seed)
-        if checkpoint_folder
-        else None
-    )
+    run = _Checkpoints(checkpoint_folder, model, optimizer, split, batch_size, seed) if checkpoint_folder else None
     done, history = run.restore() if run else (0, [])
     if done > steps:
         raise ValueError(f"{checkpoint_folder} is already at step {done}: ask for more than steps={steps}")
@@ -72,9 +68,7 @@ def train(
     if progress is None:
         progress = os.environ.get("LSTM_MNIST_PROGRESS", "1") != "0"
     train_steps = make_train_steps(model, optimizer, [batch_size, *split.images.shape[1:]])
-    with tqdm(
-        total=steps, initial=done, unit="step", leave=False, file=sys.stdout, disable=not progress
-    ) as bar:
+    with tqdm(total=steps, initial=done, unit="step", leave=False, file=sys.stdout, disable=not progress) as bar:
         while done < steps:
             stops = [steps, done + STEPS_PER_CALL, _next_multiple(checkpoint_every, done)]
             if print_every:
@@ -156,9 +150,7 @@ class _Checkpoints:
                         "choose another checkpoint_folder, or delete it"
                     )
         elif self.folder.is_dir() and any(file.name != "run.tmp" for file in self.folder.iterdir()):
-            raise ValueError(
-                f"{self.folder} is not empty and holds no run.json: choose another checkpoint_folder"
-            )
+            raise ValueError(f"{self.folder} is not empty and holds no run.json: choose another checkpoint_folder")
         else:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
