@@ -37,9 +37,10 @@ if keras.backend.backend() != "tensorflow":
         "set KERAS_BACKEND=tensorflow before Python starts, or remove the backend line of ~/.keras/keras.json"
     )
 
+from . import evaluation
 from .data import MNIST, DataError, Split, load_idx, load_mnist
 from .lstm import LSTM, LSTMClassifier, load_pretrained, pretrained_recipe, save_pretrained
-from .training import History, train
+from .training import History, loss_and_accuracy, train
 
 __all__ = [
     "LSTM",
@@ -48,9 +49,11 @@ __all__ = [
     "History",
     "LSTMClassifier",
     "Split",
+    "evaluation",
     "load_idx",
     "load_mnist",
     "load_pretrained",
+    "loss_and_accuracy",
     "pretrained_recipe",
     "save_pretrained",
     "train",

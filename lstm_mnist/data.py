@@ -111,7 +111,8 @@ def _read_mnist():
         digest.update(array)
         if array.dtype != np.uint8 or digest.hexdigest() != official:
             raise DataError(
-                f"{MNIST_FILE}: array {name} is not MNIST's (SHA-256 {digest.hexdigest()}, official {official}): {remedy}"
+                f"{MNIST_FILE}: array {name} is not MNIST's: its SHA-256 is {digest.hexdigest()}, "
+                f"the official one {official}; {remedy}"
             )
         array.flags.writeable = False
     return tuple(arrays[name] for name in OFFICIAL_DIGESTS)

@@ -19,8 +19,8 @@ ARRAYS = ("kernel", "recurrent_kernel", "bias", "output_kernel", "output_bias")
 class LSTM(keras.layers.Layer):
     """Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
-    Maps ``x`` ``[batch, time_steps, features]`` to the last ``h`` ``[batch, units]``; to every ``h``
-    ``[batch, time_steps, units]`` with ``return_sequences``; followed by the last ``h`` and ``c`` with ``return_state``.
+    Maps ``x`` ``[batch, time_steps, features]`` to the last ``h`` ``[batch, units]``, or to every ``h``
+    ``[batch, time_steps, units]`` with ``return_sequences``; the last ``h`` and ``c`` follow with ``return_state``.
     Weights are those of ``keras.layers.LSTM``: ``kernel [features, 4 units]``, ``recurrent_kernel [units, 4 units]``,
     ``bias [4 units]``, gates in the order i, f, c, o; ``forget_bias`` is the bias f starts with. The rows are unrolled
     into the graph, one step each; a number of steps unknown in advance runs in a loop.

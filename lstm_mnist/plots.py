@@ -203,7 +203,7 @@ def smooth(values, window):
 def training_curves(history, window=50):
     """Loss, accuracy and gradient norm of each step: dots, and their mean over ``window`` steps as a line."""
     fig, axes = new_figure(8, 6, rows=3, sharex=True)
-    names = ("loss, nats", "accuracy, share of the batch", "gradient norm")
+    names = ("loss, nats", "accuracy of the batch", "gradient norm")
     for ax, values, name, colour in zip(axes, history[:3], names, (BLUE, GREEN, RED), strict=True):
         steps = np.arange(1, len(values) + 1)
         ax.plot(steps, values, ".", markersize=1.5, color=GREY, alpha=0.5, label="each step")
@@ -222,7 +222,7 @@ def lines(x, series, xlabel, ylabel, log=False):
     for k, (name, y) in enumerate(series.items()):
         ax.plot(x, y, styles[k % 4], color=(BLUE, ORANGE, GREEN, RED, PINK, BLACK)[k % 6], label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-    ax.legend()
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
 
 

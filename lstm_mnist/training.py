@@ -50,8 +50,9 @@ def train(
     ``optimizer`` is a fresh Keras optimizer, by default Adam at 0.001 as in 2019 (Kingma and Ba 2015). At step 1 and
     every ``print_every`` (0 for never) it prints loss and accuracy of the batch just trained on, after the update. With
     ``checkpoint_folder``, model, optimizer, step and history are kept every ``checkpoint_every`` steps, and a run that
-    was cut off goes on from there to the same weights, bit for bit. ``progress`` shows a bar (unless the
-    environment says ``LSTM_MNIST_PROGRESS=0``). Raises ``ValueError`` for impossible arguments or a folder of another run.
+    was cut off goes on from there to the same weights, bit for bit. ``progress`` shows a bar, by default unless
+    the environment says ``LSTM_MNIST_PROGRESS=0``. Raises ``ValueError`` for impossible arguments or a folder of
+    another run.
     """
     for name, value in (("steps", steps), ("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
         check_positive(name, value)
