@@ -1,0 +1,253 @@
+import gzip
+import hashlib
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import lstm_mnist
+from lstm_mnist import data
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return lstm_mnist.load_mnist()
+
+
+def idx(array):
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def idx_folder(tmp_path, mnist):
+    """A small data set in the four files, one of them gzipped."""
+    images, labels = mnist.test.images[:50], mnist.test.labels[:50]
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(images[:40]))
+    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels[:40])))
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(images[40:]))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(labels[40:]))
+    return tmp_path
+
+
+def test_splits_have_the_sizes_and_types_of_2019(mnist):
+    assert [len(split) for split in mnist] == [55_000, 5_000, 10_000]
+    for split in mnist:
+        assert split.images.shape == (len(split), 28, 28)
+        assert split.images.dtype == split.labels.dtype == np.uint8
+
+
+def test_splits_put_together_again_are_the_official_files(mnist):
+    images = np.concatenate([mnist.validation.images, mnist.train.images])
+    labels = np.concatenate([mnist.validation.labels, mnist.train.labels])
+    parts = {"x_train": images, "y_train": labels, "x_test": mnist.test.images, "y_test": mnist.test.labels}
+    for name, array in parts.items():
+        assert hashlib.sha256(idx(array)).hexdigest() == data.OFFICIAL_DIGESTS[name]
+
+
+def test_the_official_digests_are_the_published_ones():
+    assert data.OFFICIAL_DIGESTS == {
+        "x_train": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "y_train": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "x_test": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "y_test": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    }
+
+
+def test_arrays_are_read_once_and_cannot_be_written(mnist):
+    assert np.shares_memory(lstm_mnist.load_mnist().train.images, mnist.train.images)
+    with pytest.raises(ValueError, match="read-only"):
+        mnist.train.images[0, 0, 0] = 1
+
+
+def test_next_batch_is_scaled_rows_and_integer_labels(mnist):
+    split = lstm_mnist.load_mnist().train
+    x, y = split.next_batch(128)
+    assert x.shape == (128, 28, 28)
+    assert x.dtype == np.float32
+    assert x.min() == 0
+    assert x.max() == 1
+    assert y.shape == (128,)
+    assert y.dtype == np.int64
+    indices = split.batch_indices(0)
+    np.testing.assert_array_equal(x, split.images[indices].astype(np.float32) / np.float32(255))
+    np.testing.assert_array_equal(y, split.labels[indices])
+
+
+def test_next_batch_goes_on_and_each_loading_starts_afresh():
+    split = lstm_mnist.load_mnist().validation
+    split.next_batch(100)
+    np.testing.assert_array_equal(split.next_batch(100)[1], split.labels[split.batch_indices(1, 100)])
+    np.testing.assert_array_equal(
+        lstm_mnist.load_mnist().validation.next_batch(100)[1], split.labels[split.batch_indices(0, 100)]
+    )
+
+
+def test_an_epoch_deals_each_image_once_and_carries_its_remainder(mnist):
+    split = mnist.validation  # 5,000 = 39 x 128 + 8
+    dealt = np.concatenate([split.batch_indices(n) for n in range(79)])
+    for epoch in (dealt[:5000], dealt[5000:10_000]):
+        np.testing.assert_array_equal(np.sort(epoch), np.arange(5000))
+    assert not np.array_equal(dealt[:5000], dealt[5000:10_000])
+    assert not np.array_equal(dealt[:5000], np.arange(5000))
+
+
+def test_a_batch_larger_than_the_split_spans_epochs(mnist):
+    few = lstm_mnist.Split(mnist.test.images[:10], mnist.test.labels[:10])
+    assert sorted(np.bincount(few.batch_indices(0, 25), minlength=10)) == 5 * [2] + 5 * [3]
+
+
+def test_a_batch_is_a_function_of_seed_and_number_alone(mnist):
+    later = mnist.train.batch_indices(1000, seed=3)
+    mnist.train.batch_indices(0, seed=3)
+    np.testing.assert_array_equal(later, mnist.train.batch_indices(1000, seed=3))
+    assert not np.array_equal(later, mnist.train.batch_indices(1000, seed=4))
+    assert not np.array_equal(later, mnist.train.batch_indices(1001, seed=3))
+
+
+def test_load_idx_reads_the_same_images(idx_folder, mnist):
+    splits = lstm_mnist.load_idx(idx_folder, validation_size=5)
+    assert [len(split) for split in splits] == [35, 5, 10]
+    np.testing.assert_array_equal(splits.validation.images, mnist.test.images[:5])
+    np.testing.assert_array_equal(splits.train.labels, mnist.test.labels[5:40])
+    np.testing.assert_array_equal(splits.test.images, mnist.test.images[40:50])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("train-images-idx3-ubyte", None, "holds neither train-images-idx3-ubyte nor"),
+        ("train-images-idx3-ubyte", b"<html>403</html>", "starts with 3c68746d"),
+        ("train-images-idx3-ubyte", b"", "another kind of file"),
+        ("t10k-labels-idx1-ubyte", idx(np.zeros((2, 2), np.uint8)), "1 dimensions"),
+        ("t10k-labels-idx1-ubyte", idx(np.zeros(9, np.uint8)), "10 images but t10k-labels-idx1-ubyte 9 labels"),
+        ("t10k-labels-idx1-ubyte", idx(np.zeros(10, np.uint8))[:-1], "holds 9 bytes"),
+        ("train-labels-idx1-ubyte.gz", gzip.compress(b"abc" * 100)[:-20], "cannot be read"),
+    ],
+)
+def test_load_idx_names_a_bad_file(idx_folder, name, content, message):
+    (idx_folder / name).unlink()
+    if content is not None:
+        (idx_folder / name).write_bytes(content)
+    with pytest.raises(lstm_mnist.DataError, match=message) as error:
+        lstm_mnist.load_idx(idx_folder, validation_size=5)
+    assert name.removesuffix(".gz") in str(error.value)
+
+
+def test_load_idx_refuses_labels_out_of_range_and_impossible_validation(idx_folder):
+    (idx_folder / "t10k-labels-idx1-ubyte").write_bytes(idx(np.full(10, 10, np.uint8)))
+    with pytest.raises(ValueError, match=r"labels lie in 10\.\.10: expected 0\.\.9"):
+        lstm_mnist.load_idx(idx_folder, validation_size=5)
+    assert len(lstm_mnist.load_idx(idx_folder, num_classes=11, validation_size=5).test) == 10
+    with pytest.raises(lstm_mnist.DataError, match="validation_size is 40"):
+        lstm_mnist.load_idx(idx_folder, validation_size=40)
+
+
+@pytest.fixture
+def mnist_copy(tmp_path, monkeypatch):
+    """A copy of the embedded file that a test may damage, read anew."""
+    copy = tmp_path / "mnist.npz"
+    copy.write_bytes(data.MNIST_FILE.read_bytes())
+    monkeypatch.setattr(data, "MNIST_FILE", copy)
+    data._read_mnist.cache_clear()
+    yield copy
+    data._read_mnist.cache_clear()
+
+
+def test_a_missing_data_file_is_named(mnist_copy):
+    mnist_copy.unlink()
+    with pytest.raises(lstm_mnist.DataError, match=r"mnist\.npz is missing: reinstall"):
+        lstm_mnist.load_mnist()
+
+
+def test_a_truncated_data_file_is_refused(mnist_copy):
+    mnist_copy.write_bytes(mnist_copy.read_bytes()[:1_000_000])
+    with pytest.raises(lstm_mnist.DataError, match="cannot be read"):
+        lstm_mnist.load_mnist()
+
+
+def test_a_flipped_bit_is_refused(mnist_copy):
+    raw = bytearray(mnist_copy.read_bytes())
+    raw[5_000_000] ^= 1
+    mnist_copy.write_bytes(raw)
+    with pytest.raises(lstm_mnist.DataError, match=r"mnist\.npz"):
+        lstm_mnist.load_mnist()
+
+
+def test_an_altered_array_is_refused_with_both_digests(mnist_copy, mnist):
+    labels = mnist.test.labels.copy()
+    labels[0] = 1
+    train = np.concatenate([mnist.validation.images, mnist.train.images])
+    train_labels = np.concatenate([mnist.validation.labels, mnist.train.labels])
+    np.savez(mnist_copy, x_train=train, y_train=train_labels, x_test=mnist.test.images, y_test=labels)
+    with pytest.raises(lstm_mnist.DataError, match=f"y_test .*{data.OFFICIAL_DIGESTS['y_test']}"):
+        lstm_mnist.load_mnist()
+
+
+@pytest.mark.parametrize("arrays", [{"x_train": 0}, {"a": 0, "b": 1}])
+def test_other_arrays_are_refused(mnist_copy, arrays):
+    np.savez(mnist_copy, **arrays)
+    with pytest.raises(lstm_mnist.DataError, match="holds the arrays"):
+        lstm_mnist.load_mnist()
+
+
+def test_read_npz_refuses_pickles_and_bombs(tmp_path):
+    pickled, bomb = tmp_path / "pickled.npz", tmp_path / "bomb.npz"
+    np.savez(pickled, a=np.array([{"a": 1}], dtype=object))
+    np.savez_compressed(bomb, a=np.zeros(10_000_000, np.uint8))
+    with pytest.raises(lstm_mnist.DataError, match="cannot be read"):
+        data.read_npz(pickled, {"a"}, 1000, "remedy")
+    with pytest.raises(lstm_mnist.DataError, match="would unpack to 10000128 bytes"):
+        data.read_npz(bomb, {"a"}, 1000, "remedy")
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((28, 28), np.uint8), r"images\[None\]"),
+        (np.zeros((3, 784), np.uint8), "reshape"),
+        (np.zeros((0, 28, 28), np.uint8), "at least one image"),
+        (np.zeros((1, 28, 28), np.int64), "dtype int64"),
+        (np.full((1, 28, 28), 255, np.float32), r"255\.\.255: scale them to 0\.\.1"),
+        (np.full((1, 28, 28), -0.5), "scale them"),
+        (np.full((1, 28, 28), np.nan), "NaN"),
+    ],
+)
+def test_unusable_images_are_named(images, message):
+    with pytest.raises(ValueError, match=message):
+        data.check_images(images)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros(2, int), "one label per image"),
+        (np.zeros((3, 10), int), "one label per image"),
+        (np.array([0, 1, 10]), r"0\.\.10: expected 0\.\.9"),
+        (np.array([-1, 1, 2]), r"-1\.\.2"),
+        (np.array([0.0, 1.0, 2.0]), "dtype float64"),
+    ],
+)
+def test_unusable_labels_are_named(labels, message):
+    with pytest.raises(ValueError, match=message):
+        lstm_mnist.Split(np.zeros((3, 28, 28), np.uint8), labels)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, True])
+def test_an_impossible_batch_size_is_named(mnist, batch_size):
+    with pytest.raises(ValueError, match=f"batch_size is {batch_size}"):
+        mnist.train.next_batch(batch_size)
+
+
+def test_import_is_silent_and_leaves_the_runtime_alone():
+    code = """
+import lstm_mnist
+from tensorflow.python.eager import context
+assert context._context is None or not context._context._initialized, "runtime initialised"
+import tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(1)  # raises once the runtime is initialised
+print(tf.config.threading.get_inter_op_parallelism_threads())
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "0\n", "")

@@ -1,0 +1,90 @@
+"""README, environment.yml, pyproject.toml and Makefile agree, and Binder reads them as meant."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ENVIRONMENT = (ROOT / "environment.yml").read_text(encoding="utf-8")
+
+
+def test_environment_is_python_and_this_package_from_pip():
+    environment = yaml.safe_load(ENVIRONMENT)
+    assert environment["channels"] == ["conda-forge"]
+    *conda, pip = environment["dependencies"]
+    assert [re.match(r"[\w-]+", package)[0] for package in conda] == ["python", "pip"]
+    (install,) = pip["pip"]
+    extras = re.fullmatch(r"-e \.\[([\w,]+)\]", install)[1].split(",")
+    assert set(extras) <= set(PROJECT["optional-dependencies"])
+    assert "test" in extras
+
+
+def test_binder_reads_the_python_version():
+    """repo2docker wants one `=`, and looks in binder/ and .binder/ first."""
+    version = re.search(r"^ *- python=(\d+\.\d+)\b", ENVIRONMENT, re.M)[1]
+    low, high = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"]).groups()
+    assert int(low) <= int(version.split(".")[1]) < int(high)
+    assert not (ROOT / "binder").exists()
+    assert not (ROOT / ".binder").exists()
+
+
+def test_repo2docker_reads_it_as_meant():
+    """What Binder's own tool makes of it, without Docker: it shows reading, not solving."""
+    if not importlib.util.find_spec("repo2docker"):
+        pytest.skip("jupyter-repo2docker is not installed")
+    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", str(ROOT)]
+    rendered = subprocess.run(command, capture_output=True, text=True)
+    assert rendered.returncode == 0, rendered.stderr
+    text = rendered.stdout + rendered.stderr
+    python = re.search(r"python=(\d+\.\d+)", ENVIRONMENT)[0]
+    assert f"conda environment for {python}" in text
+    assert 'env update -p ${NB_PYTHON_PREFIX} --file "environment.yml"' in text
+
+
+def test_every_line_of_the_environment_says_why():
+    lines = [line for line in ENVIRONMENT.splitlines() if line.strip()]
+    assert all("#" in line for line in lines), lines
+
+
+def test_binder_link_points_at_an_existing_notebook_in_one_place():
+    links = re.findall(r"mybinder\.org/v2/\S+?urlpath=lab/tree/([\w/.]+\.ipynb)", README)
+    assert len(links) == 1
+    assert (ROOT / links[0]).exists()
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!http|#)([^)\s]+)\)|src=\"(?!http)([^\"]+)\"", README))
+def test_links_of_readme_exist(target):
+    assert (ROOT / "".join(target)).exists()
+
+
+def test_images_of_readme_have_alt_text():
+    assert not re.search(r"!\[\]\(|<img(?![^>]*alt=)", README)
+
+
+def test_readme_names_commands_that_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^(\w+):", makefile, re.M))
+    assert set(re.findall(r"`make (\w+)", README)) <= targets
+    assert {"lab", "test", "notebooks", "timings", "weights"} <= targets
+
+
+def test_the_package_carries_its_data_and_weights():
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
+        "package-data"
+    ]
+    carried = {file for pattern in patterns["lstm_mnist"] for file in (ROOT / "lstm_mnist").glob(pattern)}
+    needed = {file for file in (ROOT / "lstm_mnist").rglob("*.*") if file.suffix not in (".py", ".pyc")}
+    assert carried == needed
+
+
+def test_ci_calls_make_test():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "make test" in script

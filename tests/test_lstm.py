@@ -1,0 +1,291 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lstm_mnist
+from lstm_mnist import lstm
+
+
+@pytest.fixture(scope="module")
+def images():
+    return lstm_mnist.load_mnist().test.images
+
+
+def pair(units, features, dtype="float32", **kwargs):
+    """Our layer and Keras's with the same weights, none of them zero."""
+    ours = lstm_mnist.LSTM(units, dtype=dtype, **kwargs)
+    theirs = keras.layers.LSTM(units, dtype=dtype, **kwargs)
+    for layer in (ours, theirs):
+        layer.build((None, None, features))
+    random = np.random.default_rng(0)
+    weights = [0.3 * random.standard_normal(weight.shape) for weight in theirs.get_weights()]
+    ours.set_weights(weights)
+    theirs.set_weights(ours.get_weights())
+    return ours, theirs
+
+
+def outputs_and_gradients(layer, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        results = layer(x)
+        results = results if isinstance(results, list | tuple) else [results]
+        value = tf.add_n([tf.reduce_sum(tf.sin((k + 2) * result)) for k, result in enumerate(results)])
+    return [*results, *tape.gradient(value, [*layer.trainable_variables, x])]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-10)])
+@pytest.mark.parametrize("shape", [(4, 28, 28, 128), (1, 1, 3, 2), (5, 7, 1, 9)])
+@pytest.mark.parametrize("sequences", [False, True])
+def test_equals_keras_in_outputs_states_and_gradients(dtype, tolerance, shape, sequences):
+    batch, steps, features, units = shape
+    ours, theirs = pair(units, features, dtype, return_sequences=sequences, return_state=True)
+    x = tf.constant(np.random.default_rng(1).random((batch, steps, features)), dtype)
+    for our, their in zip(outputs_and_gradients(ours, x), outputs_and_gradients(theirs, x), strict=True):
+        assert our.shape == their.shape
+        scale = max(1, np.abs(their).max())
+        np.testing.assert_allclose(our / scale, their / scale, atol=tolerance, rtol=0)
+
+
+def test_weights_have_keras_names_shapes_and_order():
+    ours, theirs = pair(8, 3)
+    assert [w.name for w in ours.weights] == ["kernel", "recurrent_kernel", "bias"]
+    assert [w.shape for w in ours.weights] == [w.shape for w in theirs.weights]
+
+
+@pytest.mark.parametrize("forget_bias", [0.0, 1.0, 3.0])
+def test_forget_bias_is_the_second_quarter_of_the_bias(forget_bias):
+    layer = lstm_mnist.LSTM(4, forget_bias=forget_bias)
+    layer.build((None, 28, 28))
+    np.testing.assert_array_equal(layer.bias, [0] * 4 + [forget_bias] * 4 + [0] * 8)
+
+
+def test_gradients_agree_with_finite_differences():
+    layer, _ = pair(5, 3, "float64")
+    x = tf.constant(np.random.default_rng(2).random((2, 4, 3)))
+
+    def value():
+        return float(tf.reduce_sum(tf.sin(2 * layer(x))))
+
+    analytic = outputs_and_gradients(layer, x)[1:4]
+    random = np.random.default_rng(3)
+    for weight, gradient in zip(layer.weights, analytic, strict=True):
+        direction, start = random.standard_normal(weight.shape), weight.numpy()
+        ends = []
+        for sign in (1, -1):
+            weight.assign(start + sign * 1e-6 * direction)
+            ends.append(value())
+        weight.assign(start)
+        assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(np.sum(gradient * direction), rel=1e-6)
+
+
+def test_any_number_of_steps_known_or_not():
+    layer, _ = pair(6, 28, return_sequences=True, return_state=True)
+    unknown = tf.function(layer, input_signature=[tf.TensorSpec([None, None, 28])])
+    for steps in (1, 14, 40):
+        x = tf.random.stateless_uniform([3, steps, 28], [0, 1])
+        for a, b in zip(unknown(x), layer(x), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_an_initial_state_continues_a_sequence():
+    layer, _ = pair(6, 28, return_state=True)
+    x = tf.random.stateless_uniform([3, 28, 28], [0, 2])
+    _, h, c = layer(x[:, :10])
+    for a, b in zip(layer(x[:, 10:], initial_state=[h, c]), layer(x), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_works_in_a_functional_model_and_survives_saving(tmp_path):
+    inputs = keras.Input((None, 28))
+    hidden = lstm_mnist.LSTM(8, forget_bias=2.0, return_sequences=True)(inputs)
+    model = keras.Model(inputs, lstm_mnist.LSTM(4)(hidden))
+    x = np.random.default_rng(0).random((2, 9, 28), np.float32)
+    model.save(tmp_path / "two.keras")
+    loaded = keras.saving.load_model(tmp_path / "two.keras")
+    np.testing.assert_array_equal(loaded(x), model(x))
+    assert loaded.layers[1].forget_bias == 2.0
+
+
+def test_classifier_has_the_sizes_of_2019():
+    model = lstm_mnist.LSTMClassifier()
+    assert model.lstm.count_params() == 80_384
+    assert model.output_layer.count_params() == 1_290
+
+
+def test_classifier_scales_uint8_inside(images):
+    model = lstm_mnist.LSTMClassifier(16)
+    scaled = images[:4].astype(np.float32) / np.float32(255)
+    np.testing.assert_allclose(model(images[:4]), model(scaled), atol=1e-6)
+    np.testing.assert_allclose(model(images[:4]), model.output_layer(model.lstm(scaled)), atol=1e-6)
+
+
+def test_classifier_reads_rows_from_the_top(images):
+    model = lstm_mnist.load_pretrained("2019")
+    x = images[:3]
+    weights = dict(zip(lstm.ARRAYS, model.get_weights(), strict=True))
+    h = c = np.zeros((3, 128))
+    for t in range(28):
+        z = x[:, t] / 255 @ weights["kernel"] + h @ weights["recurrent_kernel"] + weights["bias"]
+        i, f, candidate, o = np.split(z, 4, axis=1)
+        i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+        c = f * c + i * np.tanh(candidate)
+        h = o * np.tanh(c)
+    np.testing.assert_allclose(model(x), h @ weights["output_kernel"] + weights["output_bias"], atol=1e-3)
+
+
+def test_init_2019_is_one_glorot_draw_and_a_standard_normal_output():
+    keras.utils.set_random_seed(5)
+    model = lstm_mnist.LSTMClassifier(init="2019")
+    joint = np.concatenate([model.lstm.kernel, model.lstm.recurrent_kernel])
+    limit = np.sqrt(6 / (156 + 512))
+    assert np.abs(joint).max() == pytest.approx(limit, rel=1e-3)
+    assert joint.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)
+    assert abs(np.corrcoef(joint[:28].ravel(), joint[28:56].ravel())[0, 1]) < 0.05
+    output_kernel, output_bias = model.output_layer.get_weights()
+    assert output_kernel.std() == pytest.approx(1, abs=0.1)
+    assert 0.3 < output_bias.std() < 2
+    assert not lstm_mnist.LSTMClassifier().output_layer.bias.numpy().any()
+
+
+def test_loss_before_training_is_ln_10_or_above():
+    mnist = lstm_mnist.load_mnist()
+    x, y = mnist.train.images[:500], mnist.train.labels[:500]
+    losses = {}
+    for init in ("keras", "2019"):
+        keras.utils.set_random_seed(0)
+        losses[init] = float(lstm_mnist.loss_and_accuracy(y, lstm_mnist.LSTMClassifier(init=init)(x))[0])
+    assert losses["keras"] == pytest.approx(np.log(10), abs=0.05)
+    assert losses["2019"] > np.log(10) + 0.1
+
+
+def test_fit_evaluate_predict_save_and_load(images, tmp_path):
+    labels = lstm_mnist.load_mnist().test.labels
+    keras.utils.set_random_seed(0)
+    model = lstm_mnist.LSTMClassifier(32)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+    seen = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs["loss"]))
+    model.fit(images[:1000], labels[:1000], epochs=3, batch_size=50, verbose=0, callbacks=[callback])
+    assert seen[2] < seen[0] < 2.5
+    logits = model.predict(images[:1000], verbose=0)
+    accuracy = model.evaluate(images[:1000], labels[:1000], verbose=0)[1]
+    assert accuracy == pytest.approx(np.mean(logits.argmax(axis=1) == labels[:1000]), abs=1e-6)
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        keras.saving.load_model(tmp_path / "model.keras").predict(images[:1000], verbose=0), logits
+    )
+
+
+@pytest.mark.parametrize("call", ["__call__", "predict", "evaluate", "fit"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x.astype(np.float32), r"0\.\.255: scale them"),
+        (lambda x: x[:, :, :27], "rows of 27 pixels, this model reads 28"),
+        (lambda x: x.reshape(4, 784), "reshape"),
+        (lambda x: x[:0], "at least one"),
+    ],
+)
+def test_bad_images_are_refused_by_every_door(images, call, change, message):
+    model = lstm_mnist.LSTMClassifier(4)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    bad = change(images[:4])
+    arguments = (bad, np.zeros(len(bad), int)) if call in ("evaluate", "fit") else (bad,)
+    with pytest.raises(ValueError, match=message):
+        getattr(model, call)(*arguments)
+
+
+def test_bad_labels_are_refused_by_fit(images):
+    model = lstm_mnist.LSTMClassifier(4)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with pytest.raises(ValueError, match=r"0\.\.10: expected 0\.\.9"):
+        model.fit(images[:3], np.array([0, 1, 10]))
+    with pytest.raises(ValueError, match="one label per image"):
+        model.fit(images[:3], np.array([0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_hidden": 0}, "num_hidden is 0"),
+        ({"num_hidden": -3}, "num_hidden is -3"),
+        ({"num_classes": 2.5}, r"num_classes is 2\.5"),
+        ({"init": "2020"}, "init is '2020': use 'keras' or '2019'"),
+    ],
+)
+def test_impossible_sizes_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        lstm_mnist.LSTMClassifier(**arguments)
+    with pytest.raises(ValueError, match="units is 0"):
+        lstm_mnist.LSTM(0)
+
+
+def test_the_shipped_2019_weights_score_what_their_recipe_says(images):
+    mnist = lstm_mnist.load_mnist()
+    model, recipe = lstm_mnist.load_pretrained("2019"), lstm_mnist.pretrained_recipe("2019")
+    accuracy = {}
+    for name in ("validation", "test"):
+        split = getattr(mnist, name)
+        logits = model.predict(split.images, batch_size=1000, verbose=0)
+        accuracy[name] = np.mean(logits.argmax(axis=1) == split.labels)
+    assert accuracy["validation"] == recipe["validation_accuracy"]
+    assert accuracy["test"] >= 0.982
+    assert {"command", "seed", "steps", "versions"} <= set(recipe)
+
+
+@pytest.fixture
+def weights_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(lstm, "WEIGHTS_FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_saved_weights_come_back_with_their_recipe(weights_folder, images):
+    model = lstm_mnist.LSTMClassifier(8, num_classes=3)
+    lstm_mnist.save_pretrained(model, weights_folder / "mine.npz", {"seed": 7})
+    np.testing.assert_array_equal(lstm_mnist.load_pretrained("mine")(images[:2]), model(images[:2]))
+    assert lstm_mnist.pretrained_recipe("mine") == {"seed": 7}
+    assert [file.name for file in weights_folder.iterdir()] == ["mine.npz"]
+
+
+def test_a_failed_save_leaves_the_old_file_and_nothing_else(weights_folder):
+    model = lstm_mnist.LSTMClassifier(8)
+    path = weights_folder / "mine.npz"
+    lstm_mnist.save_pretrained(model, path, {})
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        lstm_mnist.save_pretrained(model, path, {"not": {1, 2}})
+    assert path.read_bytes() == before
+    assert len(list(weights_folder.iterdir())) == 1
+
+
+def damaged(**changes):
+    model = lstm_mnist.LSTMClassifier(8)
+    arrays = dict(zip(lstm.ARRAYS, model.get_weights(), strict=True)) | {"recipe": json.dumps({})}
+    return {name: value for name, value in (arrays | changes).items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (damaged(bias=None), r"expected \['bias'"),
+        (damaged(bias=np.zeros(31, np.float32)), r"bias is float32 \[31\], expected finite float32 \[32\]"),
+        (damaged(bias=np.zeros(32)), "bias is float64"),
+        (damaged(bias=np.full(32, np.nan, np.float32)), "finite"),
+        (damaged(kernel=np.array([{}], dtype=object)), "cannot be read"),
+        (damaged(recipe="no json"), "no weights file"),
+    ],
+)
+def test_unusable_weights_are_refused(weights_folder, arrays, message):
+    np.savez(weights_folder / "bad.npz", **arrays)
+    with pytest.raises(lstm_mnist.DataError, match=message):
+        lstm_mnist.load_pretrained("bad")
+
+
+def test_missing_weights_name_those_that_are_there(weights_folder):
+    lstm_mnist.save_pretrained(lstm_mnist.LSTMClassifier(8), weights_folder / "mine.npz", {})
+    with pytest.raises(lstm_mnist.DataError, match=r"best\.npz is missing: .* take one of: mine"):
+        lstm_mnist.load_pretrained("best")

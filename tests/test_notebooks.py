@@ -1,0 +1,143 @@
+"""The notebooks' policy: what nbval needs in order to compare anything, and what a reader may expect."""
+
+import re
+import urllib.parse
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+LESSONS = [path for path in NOTEBOOKS if re.fullmatch(r"\d\d_\w+", path.stem) and path.parent.name == "notebooks"]
+BIGGEST_TOLERANCE = {"atol": 0.1, "rtol": 0.3}
+MEASURED = re.compile(r"^\*Measured: about \d+\.\d minutes and \d\.\d GB of memory on 2 CPU cores\.\*$", re.M)
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def prose(path):
+    return "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+
+
+def tags(path):
+    return [tag for cell in read(path).cells for tag in cell.metadata.get("tags", [])]
+
+
+def test_there_are_lessons_in_an_unbroken_order():
+    assert len(LESSONS) >= 5
+    first = sorted(int(path.stem[:2]) for path in LESSONS)
+    assert first[:5] == [0, 1, 2, 3, 4]
+    assert len(set(first)) == len(first)
+
+
+@each_notebook
+def test_is_valid_and_has_the_plain_python_kernel(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "widgets" not in notebook.metadata, "GitHub may call it an invalid notebook"
+    assert path.stat().st_size <= 1_500_000
+
+
+@each_notebook
+def test_is_stored_as_executed_from_top_to_bottom(path):
+    cells = code_cells(path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", cell.source
+
+
+@each_notebook
+def test_shows_something_to_compare(path):
+    outputs = [output for cell in code_cells(path) for output in cell.outputs]
+    assert len(outputs) >= len(code_cells(path)) / 2
+
+
+@each_notebook
+def test_code_cells_are_short(path):
+    assert all(len(cell.source.splitlines()) <= 20 for cell in code_cells(path))
+
+
+@each_notebook
+def test_tags_are_known_and_tolerances_bounded(path):
+    for tag in tags(path):
+        if tag != "nbval-ignore-output":
+            kind, value = re.fullmatch(r"nbval-([ar]tol)-([\d.e-]+)", tag).groups()
+            assert 0 < float(value) <= BIGGEST_TOLERANCE[kind], tag
+
+
+def test_only_the_version_line_is_ignored():
+    ignored = [path.stem for path in NOTEBOOKS for tag in tags(path) if tag == "nbval-ignore-output"]
+    assert ignored == ["00_start_here"]
+    (cell,) = [cell for cell in code_cells(LESSONS[0]) if "nbval-ignore-output" in cell.metadata.get("tags", [])]
+    assert "__version__" in cell.source
+
+
+@each_notebook
+def test_holds_no_path_address_or_warning(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"/(root|work|home|tmp|Users)/[A-Za-z]", text)
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            shown = output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
+            assert not re.search(r"0x[0-9a-f]{6,}|Warning:", shown), cell.source
+
+
+@each_notebook
+def test_links_and_images_exist(path):
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(path)):
+        if not target.startswith(("http", "#", "attachment:")):
+            place = path.parent / urllib.parse.unquote(target.split("#")[0])
+            assert place.exists(), f"{path.name} points at {target}"
+
+
+@each_notebook
+def test_embedded_images_have_alt_text(path):
+    assert not re.search(r"!\[\]\(|<img(?![^>]*alt=)", prose(path))
+
+
+@each_lesson
+def test_opens_and_closes_as_promised(path):
+    cells = read(path).cells
+    assert cells[0].source.startswith(f"# {path.stem[:2]} · ")
+    assert len(re.findall(r"^# ", prose(path), re.M)) == 1
+    opening, closing = cells[0].source, cells[-1].source
+    for part in (opening, closing):
+        bullets = part.split("In this notebook we", 1)[1]
+        assert len(re.findall(r"^- ", bullets, re.M)) == 3, part
+    assert "**Before you start:**" in opening
+    assert MEASURED.search(opening)
+    assert "**Next:**" in closing or path == LESSONS[-1]
+
+
+@each_lesson
+def test_has_more_prose_than_code(path):
+    code = sum(len(cell.source) for cell in code_cells(path))
+    assert len(prose(path)) > code
+
+
+def test_the_map_names_every_lesson():
+    start = prose(LESSONS[0])
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in LESSONS[1:]:
+        assert f"({path.name})" in start
+        assert f"(notebooks/{path.name})" in readme
+
+
+@each_lesson
+def test_each_module_has_its_notebook_and_tests(path):
+    module = path.stem.split("_", 1)[1]
+    if (ROOT / "lstm_mnist" / f"{module}.py").exists():
+        assert (ROOT / "tests" / f"test_{module}.py").exists()

@@ -1,0 +1,192 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lstm_mnist
+
+
+@pytest.fixture(scope="module")
+def split():
+    return lstm_mnist.load_mnist().train
+
+
+def small_model(seed=0, **kwargs):
+    keras.utils.set_random_seed(seed)
+    return lstm_mnist.LSTMClassifier(num_hidden=8, **kwargs)
+
+
+def assert_same_weights(a, b):
+    for ours, theirs in zip(a.get_weights(), b.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_train_is_the_plain_loop(split):
+    model, by_hand = small_model(), small_model()
+    history = lstm_mnist.train(model, split, steps=4, batch_size=32, seed=3, print_every=0)
+    optimizer = keras.optimizers.Adam(0.001)
+    for n in range(4):
+        indices = split.batch_indices(n, 32, 3)
+        labels = split.labels[indices]
+        with tf.GradientTape() as tape:
+            logits = by_hand(split.images[indices])
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(tf.one_hot(labels, 10), logits))
+        gradients = tape.gradient(loss, by_hand.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, by_hand.trainable_variables, strict=True))
+        assert history.loss[n] == pytest.approx(float(loss), rel=1e-4)
+        assert history.accuracy[n] == pytest.approx(np.mean(logits.numpy().argmax(1) == labels))
+        norm = np.sqrt(sum(np.sum(np.square(gradient)) for gradient in gradients))
+        assert history.gradient_norm[n] == pytest.approx(norm, rel=1e-4)
+    for ours, theirs in zip(model.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 49, 50, 51, 103])
+def test_exactly_so_many_updates(split, steps):
+    optimizer = keras.optimizers.Adam(0.001)
+    history = lstm_mnist.train(small_model(), split, steps, batch_size=8, optimizer=optimizer, print_every=0)
+    assert int(optimizer.iterations) == steps
+    assert [len(values) for values in history] == [steps] * 3
+
+
+def test_prints_the_lines_of_2019_measured_after_the_update(split, capsys):
+    model = small_model()
+    lstm_mnist.train(model, split, steps=20, batch_size=32, print_every=10)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["Step 1", "Step 10", "Step 20", "Optimization Finished!"]
+    indices = split.batch_indices(19, 32)
+    loss, accuracy = lstm_mnist.loss_and_accuracy(split.labels[indices], model(split.images[indices]))
+    assert lines[2] == f"Step 20, Loss= {loss:.4f}, Training Accuracy= {accuracy:.3f}"
+
+
+def test_same_seed_same_weights_other_seed_others(split):
+    runs = []
+    for seed in (1, 1, 2):
+        runs.append(small_model())
+        lstm_mnist.train(runs[-1], split, steps=60, batch_size=32, seed=seed, print_every=0)
+    assert_same_weights(runs[0], runs[1])
+    assert not np.array_equal(runs[0].get_weights()[0], runs[2].get_weights()[0])
+
+
+def test_printing_and_checkpoints_do_not_change_the_weights(split, tmp_path):
+    quiet, chatty = small_model(), small_model()
+    lstm_mnist.train(quiet, split, steps=60, batch_size=32, print_every=0)
+    lstm_mnist.train(
+        chatty, split, steps=60, batch_size=32, print_every=7, checkpoint_folder=tmp_path / "run", checkpoint_every=11
+    )
+    assert_same_weights(quiet, chatty)
+
+
+def test_it_learns(split):
+    keras.utils.set_random_seed(0)
+    model = lstm_mnist.LSTMClassifier(32)
+    history = lstm_mnist.train(model, split, steps=200, optimizer=keras.optimizers.Adam(0.005), print_every=0)
+    assert history.loss[:10].mean() > 2
+    assert history.loss[-20:].mean() < 0.7
+    assert history.accuracy[-20:].mean() > 0.75
+
+
+CHILD = """
+import sys, lstm_mnist, keras
+keras.utils.set_random_seed(0)
+model = lstm_mnist.LSTMClassifier(num_hidden=8)
+split = lstm_mnist.load_mnist().train
+lstm_mnist.train(model, split, 100_000, 32, print_every=0, checkpoint_folder=sys.argv[1], checkpoint_every=20)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_run_resumes_to_the_same_weights(split, tmp_path):
+    folder = tmp_path / "run"
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(folder)], env=os.environ | {"LSTM_MNIST_PROGRESS": "0"})
+    while not (folder / "checkpoint").exists():
+        assert child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    reached = int(tf.train.latest_checkpoint(folder).rsplit("-", 1)[1])
+    resumed, untroubled = small_model(seed=9), small_model()
+    resumed_history = lstm_mnist.train(
+        resumed, split, reached + 30, 32, print_every=0, checkpoint_folder=folder, checkpoint_every=20
+    )
+    history = lstm_mnist.train(untroubled, split, reached + 30, 32, print_every=0)
+    assert_same_weights(resumed, untroubled)
+    for ours, theirs in zip(resumed_history, history, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_finished_run_can_be_taken_further_and_not_back(split, tmp_path):
+    first = lstm_mnist.train(small_model(), split, 20, 32, print_every=0, checkpoint_folder=tmp_path / "run")
+    again = lstm_mnist.train(small_model(), split, 20, 32, print_every=0, checkpoint_folder=tmp_path / "run")
+    np.testing.assert_array_equal(first.loss, again.loss)
+    longer = lstm_mnist.train(small_model(), split, 30, 32, print_every=0, checkpoint_folder=tmp_path / "run")
+    np.testing.assert_array_equal(longer.loss[:20], first.loss)
+    with pytest.raises(ValueError, match="already at step 30: ask for more than steps=10"):
+        lstm_mnist.train(small_model(), split, 10, 32, print_every=0, checkpoint_folder=tmp_path / "run")
+
+
+def test_a_folder_of_another_run_is_refused_untouched(split, tmp_path):
+    folder = tmp_path / "run"
+    lstm_mnist.train(small_model(), split, 5, 32, print_every=0, checkpoint_folder=folder)
+    before = sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir())
+    other = lstm_mnist.Split(split.images[:99], split.labels[:99])
+    for arguments, message in (
+        ((lstm_mnist.LSTMClassifier(9), split, 9, 32), "run with model"),
+        ((small_model(), split, 9, 16), "batch_size = 32, this one has 16"),
+        ((small_model(), split, 9, 32, 5), "seed = 0, this one has 5"),
+        ((small_model(), split, 9, 32, 0, keras.optimizers.SGD(0.1)), "run with optimizer"),
+        ((small_model(), other, 9, 32), "run with data"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            lstm_mnist.train(*arguments, print_every=0, checkpoint_folder=folder)
+    assert sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir()) == before
+
+
+def test_unusable_folders_are_named(split, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "diary.txt").write_text("private")
+    with pytest.raises(ValueError, match=r"not empty and holds no run\.json"):
+        lstm_mnist.train(small_model(), split, 5, print_every=0, checkpoint_folder=tmp_path / "full")
+    with pytest.raises(ValueError, match="cannot be written"):
+        lstm_mnist.train(
+            small_model(), split, 5, print_every=0, checkpoint_folder=tmp_path / "full" / "diary.txt" / "x"
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0}, "steps is 0"),
+        ({"steps": -5}, "steps is -5"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"checkpoint_every": 0}, "checkpoint_every is 0"),
+    ],
+)
+def test_impossible_arguments_are_named_before_work(split, arguments, message):
+    model = small_model()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=message):
+        lstm_mnist.train(model, split, **arguments)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+
+
+def test_data_that_does_not_fit_the_model_is_named(split):
+    with pytest.raises(ValueError, match="rows of 28 pixels, this model reads 14"):
+        lstm_mnist.train(small_model(num_features=14), split, 5)
+    with pytest.raises(ValueError, match=r"labels lie in 0\.\.9: expected 0\.\.4"):
+        lstm_mnist.train(small_model(num_classes=5), split, 5)
+
+
+def test_a_bar_is_shown_unless_the_environment_says_no(split, capsys, monkeypatch):
+    monkeypatch.setenv("LSTM_MNIST_PROGRESS", "1")
+    lstm_mnist.train(small_model(), split, 3, 8, print_every=0)
+    assert "3/3" in capsys.readouterr().out
+    monkeypatch.setenv("LSTM_MNIST_PROGRESS", "0")
+    lstm_mnist.train(small_model(), split, 3, 8, print_every=0)
+    assert capsys.readouterr().out == ""
