@@ -1,5 +1,6 @@
 """The 2019 recipe's training loop: many steps a call, each step's own numbers, checkpoints that resume exactly."""
 
+import importlib.util
 import json
 import os
 import sys
@@ -43,6 +44,7 @@ def train(
     print_every=1000,
     checkpoint_folder=None,
     checkpoint_every=1000,
+    tensorboard_folder=None,
     progress=None,
 ):
     """Train ``model`` for exactly ``steps`` updates on batches 0, 1, … of ``split``; return their ``History``.
@@ -50,9 +52,9 @@ def train(
     ``optimizer`` is a fresh Keras optimizer, by default Adam at 0.001 as in 2019 (Kingma and Ba 2015). At step 1 and
     every ``print_every`` (0 for never) it prints loss and accuracy of the batch just trained on, after the update. With
     ``checkpoint_folder``, model, optimizer, step and history are kept every ``checkpoint_every`` steps, and a run that
-    was cut off goes on from there to the same weights, bit for bit. ``progress`` shows a bar, by default unless
-    the environment says ``LSTM_MNIST_PROGRESS=0``. Raises ``ValueError`` for impossible arguments or a folder of
-    another run.
+    was cut off goes on from there to the same weights, bit for bit. ``tensorboard_folder`` gets each step's numbers
+    for TensorBoard. ``progress`` shows a bar, by default unless the environment says ``LSTM_MNIST_PROGRESS=0``. Raises
+    ``ValueError`` for impossible arguments or a folder of another run, ``ImportError`` where TensorBoard is missing.
     """
     for name, value in (("steps", steps), ("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
         check_positive(name, value)
@@ -61,6 +63,7 @@ def train(
     if optimizer is None:
         optimizer = keras.optimizers.Adam(learning_rate=0.001)
     optimizer.build(model.trainable_variables)
+    writer = _summary_writer(tensorboard_folder) if tensorboard_folder else None
     run = _Checkpoints(checkpoint_folder, model, optimizer, split, batch_size, seed) if checkpoint_folder else None
     done, history = run.restore() if run else (0, [])
     if done > steps:
@@ -78,6 +81,8 @@ def train(
             indices = np.stack([split.batch_indices(n, batch_size, seed) for n in range(done, end)])
             images, labels = split.images[indices], split.labels[indices]
             history.append(train_steps(tf.constant(images), tf.constant(labels)).numpy())
+            if writer:
+                _write_summaries(writer, history[-1], first_step=done + 1)
             bar.update(end - done)
             done = end
             if print_every and (done == 1 or done % print_every == 0):
@@ -115,6 +120,22 @@ def make_train_steps(model, optimizer, batch_shape):
         return measured.stack()
 
     return train_steps.get_concrete_function(*signature)
+
+
+def _summary_writer(folder):
+    if not importlib.util.find_spec("tensorboard"):
+        raise ImportError(
+            "tensorboard_folder needs TensorBoard, which TensorFlow does not bring: pip install 'lstm-mnist[tensorboard]'"
+        )
+    return tf.summary.create_file_writer(str(folder))
+
+
+def _write_summaries(writer, measured, first_step):
+    with writer.as_default():
+        for step, values in enumerate(measured, first_step):
+            for name, value in zip(History._fields, values, strict=True):
+                tf.summary.scalar(name, value, step)
+    writer.flush()
 
 
 def _next_multiple(every, done):

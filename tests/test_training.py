@@ -190,3 +190,22 @@ def test_a_bar_is_shown_unless_the_environment_says_no(split, capsys, monkeypatc
     monkeypatch.setenv("LSTM_MNIST_PROGRESS", "0")
     lstm_mnist.train(small_model(), split, 3, 8, print_every=0)
     assert capsys.readouterr().out == ""
+
+
+def test_tensorboard_gets_each_steps_numbers(split, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    history = lstm_mnist.train(small_model(), split, 5, 8, print_every=0, tensorboard_folder=tmp_path)
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    for name, values in history._asdict().items():
+        told = [(event.step, tf.make_ndarray(event.tensor_proto).item()) for event in events.Tensors(name)]
+        assert told == list(enumerate(values.tolist(), start=1))
+
+
+def test_missing_tensorboard_is_named_with_its_remedy(split, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'lstm-mnist\[tensorboard\]'"):
+        lstm_mnist.train(small_model(), split, 5, 8, tensorboard_folder=tmp_path / "logs")
+    assert not (tmp_path / "logs").exists()
