@@ -125,7 +125,8 @@ def make_train_steps(model, optimizer, batch_shape):
 def _summary_writer(folder):
     if not importlib.util.find_spec("tensorboard"):
         raise ImportError(
-            "tensorboard_folder needs TensorBoard, which TensorFlow does not bring: pip install 'lstm-mnist[tensorboard]'"
+            "tensorboard_folder needs TensorBoard, which TensorFlow does not bring: "
+            "pip install 'lstm-mnist[tensorboard]'"
         )
     return tf.summary.create_file_writer(str(folder))
 
