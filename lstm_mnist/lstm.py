@@ -72,7 +72,7 @@ class LSTM(keras.layers.Layer):
         return tf.sigmoid(o) * tf.tanh(c), c
 
     def call(self, x, initial_state=None):
-        if self.implementation == "fast" and x.shape[1] is not None:
+        if self.implementation == "fast" and x.shape[1]:
             weights = (tf.convert_to_tensor(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias))
             outputs, h, c = fast.lstm(x, initial_state, *weights, self.return_sequences)
         else:
