@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from . import fast
 from .data import DataError, check_images, check_labels, check_positive, read_npz
 
 WEIGHTS_FOLDER = Path(__file__).with_name("weights")
@@ -23,7 +24,8 @@ class LSTM(keras.layers.Layer):
     ``[batch, time_steps, units]`` with ``return_sequences``; the last ``h`` and ``c`` follow with ``return_state``.
     Weights are those of ``keras.layers.LSTM``: ``kernel [features, 4 units]``, ``recurrent_kernel [units, 4 units]``,
     ``bias [4 units]``, gates in the order i, f, c, o; ``forget_bias`` is the bias f starts with. The rows are unrolled
-    into the graph, one step each; a number of steps unknown in advance runs in a loop.
+    into the graph, one step each; a number of steps unknown in advance runs in a loop. ``implementation`` is ``'fast'``
+    (the arithmetic of ``lstm_mnist.fast``) or ``'plain'`` (``step``, row after row): the same results up to rounding.
     """
 
     def __init__(
@@ -34,9 +36,12 @@ class LSTM(keras.layers.Layer):
         return_state=False,
         kernel_initializer="glorot_uniform",
         recurrent_initializer="orthogonal",
+        implementation="fast",
         **kwargs,
     ):
         check_positive("units", units)
+        if implementation not in ("fast", "plain"):
+            raise ValueError(f"implementation is {implementation!r}: use 'fast' or 'plain'")
         super().__init__(**kwargs)
         self.units = int(units)
         self.forget_bias = forget_bias
@@ -44,6 +49,7 @@ class LSTM(keras.layers.Layer):
         self.return_state = return_state
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.implementation = implementation
 
     def build(self, input_shape):
         def bias(shape, dtype=None):
@@ -66,6 +72,15 @@ class LSTM(keras.layers.Layer):
         return tf.sigmoid(o) * tf.tanh(c), c
 
     def call(self, x, initial_state=None):
+        if self.implementation == "fast" and x.shape[1]:
+            weights = (tf.convert_to_tensor(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias))
+            outputs, h, c = fast.lstm(x, initial_state, *weights, self.return_sequences)
+        else:
+            outputs, h, c = self._plain(x, initial_state)
+        result = outputs if self.return_sequences else h
+        return (result, h, c) if self.return_state else result
+
+    def _plain(self, x, initial_state):
         projected = tf.tensordot(x, tf.convert_to_tensor(self.kernel), 1) + self.bias
         h, c = initial_state if initial_state is not None else 2 * [tf.zeros_like(projected[:, 0, : self.units])]
         if x.shape[1] is None:
@@ -78,8 +93,7 @@ class LSTM(keras.layers.Layer):
                 h, c = self.step(row, h, c)
                 outputs.append(h)
             outputs = tf.stack(outputs, axis=1) if self.return_sequences else None
-        result = outputs if self.return_sequences else h
-        return (result, h, c) if self.return_state else result
+        return outputs, h, c
 
     def get_config(self):
         return super().get_config() | {
@@ -89,6 +103,7 @@ class LSTM(keras.layers.Layer):
             "return_state": self.return_state,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
+            "implementation": self.implementation,
         }
 
 
