@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from . import LSTMClassifier, load_mnist, save_pretrained, train
 from .evaluation import LEDGER
-from .inside import OpenGateClassifier, RNNClassifier, train_every_row
+from .inside import OpenGateClassifier, RNNClassifier, make_figures, train_every_row
 from .lstm import WEIGHTS_FOLDER
 
 SEEDS = range(5)
@@ -108,9 +108,14 @@ def main():
     command = commands.add_parser("weights", help="train a recipe and keep its weights and ledger rows")
     command.add_argument("name", choices=RECIPES)
     command.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    command = commands.add_parser("figures", help="remake the README's pictures")
+    command.add_argument("--folder", default="figures")
     arguments = parser.parse_args()
     if arguments.command == "weights":
         weights(arguments.name, arguments.seeds)
+    elif arguments.command == "figures":
+        for path in make_figures(arguments.folder):
+            print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":
