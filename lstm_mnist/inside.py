@@ -37,7 +37,7 @@ class StateGradients(NamedTuple):
 
 
 def walk(layer, x, open_gates=()):
-    """The states of an ``LSTM`` layer after each row: a list of (i, f, candidate, o, c, h), each ``[batch, units]``.
+    """The states of an ``LSTM`` layer after each row: a list of (i, f, candidate, o, c, h) ``[batch, units]``.
 
     ``x`` is a tensor ``[batch, time_steps, features]``. This is the arithmetic of the six equations, from the layer's weights
     alone, however the layer itself computes. Gates named in ``open_gates`` are fixed at 1.
@@ -264,14 +264,14 @@ def _loop_closes(ink):
     outside[:, 0] = True
     outside = _spread(outside, blank)
     inside = blank & ~outside
-    height = np.arange(blank.shape[1])[:, None]
+    height = np.arange(blank.shape[1], dtype=np.int16)[:, None]
     lowest = _spread(np.where(inside, height, 0), inside)
     return np.where(inside, lowest + 1, ink.shape[1] + 1).min(axis=(1, 2))
 
 
 def _spread(values, where):
     """The greatest value reachable from each pixel over its four neighbours, without leaving ``where``."""
-    values = np.where(where, values, 0)
+    values = values * where
     while True:
         old = values.copy()
         for axis in (1, 2):
@@ -279,7 +279,7 @@ def _spread(values, where):
             behind = (slice(None),) * axis + (slice(None, -1),)
             values[ahead] = np.maximum(values[ahead], values[behind])
             values[behind] = np.maximum(values[behind], values[ahead])
-            values = np.where(where, values, 0)
+            values *= where
         if np.array_equal(values, old):
             return values
 
@@ -295,6 +295,17 @@ def correlation_with_cells(states, wanted):
     covariance = np.einsum("nt,ntu->u", wanted, states)
     scale = np.sqrt((wanted**2).sum() * (states**2).sum(axis=(0, 1)))
     return np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
+
+
+def linear_readout(states, wanted):
+    """Weights ``[units]`` of the best linear guess of a property from all cells together.
+
+    ``states`` ``[n, time_steps, units]``, ``wanted`` ``[n, time_steps]``, by least squares within rows: each row's mean
+    is taken off both, so that counting rows explains nothing.
+    """
+    units = states.shape[-1]
+    cells = (states - states.mean(axis=0)).reshape(-1, units).astype(np.float64)
+    return np.linalg.lstsq(cells, (wanted - wanted.mean(axis=0)).ravel())[0]
 
 
 def principal_axes(states, number=2):

@@ -383,11 +383,11 @@ def reading(image, states, belief, label, decided, size=10):
     bar = fig.colorbar(picture, ax=ax, orientation="horizontal", aspect=14, pad=0.03)
     bar.set_ticks([0, 1], labels=["0 %", "100 %"], fontsize=size * 0.85)
     _reading_line(axes, decided)
-    fig.supxlabel(f"framed: after row {decided} the answer is {belief[-1].argmax()}, and stays it", fontsize=size)
+    fig.supxlabel(f"framed: after row {decided} the answer is {belief[-1].argmax()} and stays so", fontsize=size)
     return fig
 
 
-def animation(figures, path, milliseconds, dpi=100):
+def animation(figures, path, milliseconds, dpi=125):
     """Save figures as an endless GIF, each shown for its ``milliseconds``: written beside ``path``, then renamed."""
     frames = []
     for fig in figures:
@@ -395,6 +395,9 @@ def animation(figures, path, milliseconds, dpi=100):
         fig.savefig(page, dpi=dpi, facecolor="white")
         frames.append(Image.open(page).convert("RGB"))
     palette = frames[-1].quantize(256, method=Image.Quantize.MEDIANCUT)
+    colours = np.array(palette.getpalette()).reshape(-1, 3)
+    colours[colours.min(axis=1) > 247] = 255  # nearly white is white
+    palette.putpalette(colours.ravel().tolist())
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     path = Path(path)
     temporary = path.with_name(f"{path.name}.tmp")
@@ -416,7 +419,7 @@ def accuracy_table(accuracy, decided):
 
 
 def pixel_maps(images, maps, answers):
-    """Digits over their maps: ``maps`` names float arrays ``[n, rows, columns]``; each map by its own greatest value."""
+    """Digits over their maps: ``maps`` names arrays ``[n, rows, columns]``, each drawn by its own greatest value."""
     n = len(images)
     fig, axes = new_figure(1.45 * n + 1, 1.5 * (1 + len(maps)), 1 + len(maps), n, squeeze=False)
     for k in range(n):
@@ -433,18 +436,23 @@ def pixel_maps(images, maps, answers):
     return fig
 
 
-def paths(points, labels, shown=(7, 14, 21, 28), most=400):
-    """States ``[n, time_steps, 2]`` as digits on the plane after the rows ``shown``, each class's mean path behind."""
-    fig, axes = new_figure(9, 2.7, columns=len(shown), sharex=True, sharey=True)
+def paths(points, labels, shown=(7, 14, 21, 28), each=25):
+    """States ``[n, time_steps, 2]`` on the plane after rows ``shown``: ``each`` digits of a class and its mean path."""
+    fig, axes = new_figure(8, 7, rows=2, columns=len(shown) // 2, sharex=True, sharey=True)
     colours = (BLACK, ORANGE, SKY, GREEN, GREY, BLUE, RED, PINK, "#6A3D9A", "#8C6D1F")
-    for ax, t in zip(axes, shown, strict=True):
+    for ax, t in zip(axes.flat, shown, strict=True):
         for digit, colour in enumerate(colours):
             here = np.flatnonzero(labels == digit)
-            ax.plot(*points[here, :t].mean(axis=0).T, color=colour, linewidth=1)
-            ax.plot(*points[here[: most // 10], t - 1].T, linestyle="", marker=f"${digit}$", color=colour,
-                    markersize=5, markeredgewidth=0.2)  # fmt: skip
-        ax.set(title=f"after row {t}", xlabel="first axis of h")
-    axes[0].set_ylabel("second axis of h")
+            mean = points[here, :t].mean(axis=0)
+            ax.plot(*points[here[:each], t - 1].T, linestyle="", marker=f"${digit}$", color=colour,
+                    markersize=6, markeredgewidth=0.1, alpha=0.8)  # fmt: skip
+            ax.plot(*mean.T, color=colour, linewidth=1.2)
+            ax.text(*mean[-1], digit, color="white", fontsize=10, ha="center", va="center", weight="bold",
+                    bbox={"boxstyle": "circle,pad=0.15", "facecolor": colour, "edgecolor": "white"})  # fmt: skip
+        ax.set_title(f"after row {t}")
+        ax.label_outer()
+    fig.supxlabel("first principal axis of h (no unit)")
+    fig.supylabel("second principal axis of h (no unit)")
     return fig
 
 
@@ -463,7 +471,7 @@ def state_ranges(states):
 def runs(groups, xlabel="test accuracy, %"):
     """Several runs a name, ``{name: values}``: a dot each and the mean as a bar."""
     fig, ax = new_figure(8, 0.42 * len(groups) + 0.9)
-    for place, (name, values) in enumerate(groups.items()):
+    for place, values in enumerate(groups.values()):
         ax.plot(values, [place] * len(values), "o", color=BLUE, markerfacecolor="none")
         ax.plot([np.mean(values)], [place], "|", color=RED, markersize=18, markeredgewidth=2)
         ax.annotate(f"{np.mean(values):.2f}", (np.mean(values), place), (0, 10), textcoords="offset points",
