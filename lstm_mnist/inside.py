@@ -70,12 +70,12 @@ def trace(model, images, open_gates=()):
         raise ValueError(f"open_gates names {unknown[0]!r}: use {', '.join(map(repr, GATES))}")
     images = np.asarray(images)
     model.check(images)
-    rows = walk(model.lstm, model.scale(tf.constant(images)), open_gates)
-    states = [tf.stack(state, axis=1) for state in zip(*rows, strict=True)]
-    return Trace(*(np.asarray(state) for state in states), np.asarray(model.output_layer(states[-1])))
+    states = list(zip(*walk(model.lstm, model.scale(tf.constant(images)), open_gates), strict=True))
+    states = [np.stack(states.pop(0), axis=1) for _ in range(len(states))]  # each let go once it is stacked
+    return Trace(*states, model.output_layer(states[-1]).numpy())
 
 
-def beliefs(model, images, open_gates=(), batch_size=1000):
+def beliefs(model, images, open_gates=(), batch_size=250):
     """What the model would answer after each row: softmax probabilities float32 ``[n, time_steps, num_classes]``."""
     check_positive("batch_size", batch_size)
     images = np.asarray(images)
@@ -230,9 +230,10 @@ def occlusion(model, image, patch=5):
     half = patch // 2
     r, k = np.arange(rows)[:, None], np.arange(columns)
     hidden = (r >= row - half) & (r < row - half + patch) & (k >= column - half) & (k < column - half + patch)
-    log_p = tf.nn.log_softmax(model.predict(np.where(hidden, 0, image).astype(image.dtype), batch_size=784, verbose=0))
-    whole = tf.nn.log_softmax(model.predict(image[None], verbose=0)).numpy()[0]
-    return (whole.max() - log_p.numpy()[:, whole.argmax()]).reshape(rows, columns)
+    parts = np.array_split(np.where(hidden, 0, image).astype(image.dtype), max(rows * columns // 100, 1))
+    log_p = np.concatenate([tf.nn.log_softmax(model(part)) for part in parts])
+    whole = tf.nn.log_softmax(model(image[None])).numpy()[0]
+    return (whole.max() - log_p[:, whole.argmax()]).reshape(rows, columns)
 
 
 def row_properties(images):
@@ -292,8 +293,8 @@ def correlation_with_cells(states, wanted):
     """
     states = states - states.mean(axis=0, dtype=np.float64)
     wanted = wanted - wanted.mean(axis=0)
-    covariance = np.einsum("nt,ntu->u", wanted, states)
-    scale = np.sqrt((wanted**2).sum() * (states**2).sum(axis=(0, 1)))
+    covariance = wanted.ravel() @ states.reshape(-1, states.shape[-1])
+    scale = np.sqrt((wanted**2).sum() * np.einsum("ntu,ntu->u", states, states))
     return np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
 
 
@@ -304,8 +305,8 @@ def linear_readout(states, wanted):
     is taken off both, so that counting rows explains nothing.
     """
     units = states.shape[-1]
-    cells = (states - states.mean(axis=0)).reshape(-1, units).astype(np.float64)
-    return np.linalg.lstsq(cells, (wanted - wanted.mean(axis=0)).ravel())[0]
+    cells = (states - states.mean(axis=0, dtype=np.float64)).reshape(-1, units)
+    return np.linalg.solve(cells.T @ cells, cells.T @ (wanted - wanted.mean(axis=0)).ravel())
 
 
 def principal_axes(states, number=2):

@@ -413,7 +413,7 @@ def accuracy_table(accuracy, decided):
                         extent=(0.5, time_steps + 0.5, classes - 0.5, -0.5))  # fmt: skip
     ax.plot(decided, range(classes), "D", color="white", markeredgecolor=BLACK, label="median row of decision")
     ax.set(yticks=range(classes), ylabel="true digit", xlabel="rows read")
-    ax.legend(loc="upper left")
+    ax.legend(loc="lower right")
     fig.colorbar(picture, label="accuracy, %")
     return fig
 
