@@ -394,10 +394,11 @@ def animation(figures, path, milliseconds, dpi=125):
         page = io.BytesIO()
         fig.savefig(page, dpi=dpi, facecolor="white")
         frames.append(Image.open(page).convert("RGB"))
-    palette = frames[-1].quantize(256, method=Image.Quantize.MEDIANCUT)
-    colours = np.array(palette.getpalette()).reshape(-1, 3)
-    colours[colours.min(axis=1) > 247] = 255  # nearly white is white
-    palette.putpalette(colours.ravel().tolist())
+    palette = frames[-1].quantize(207, method=Image.Quantize.MEDIANCUT)
+    colours = np.array(palette.getpalette()[: 3 * 207]).reshape(-1, 3)
+    colours[colours.min(axis=1) > 245] = 255  # nearly white is white
+    greys = np.repeat(np.arange(0, 245, 5), 3)
+    palette.putpalette([*colours.ravel().tolist(), *greys.tolist()])
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     path = Path(path)
     temporary = path.with_name(f"{path.name}.tmp")
