@@ -39,7 +39,7 @@ class StateGradients(NamedTuple):
 def walk(layer, x, open_gates=()):
     """The states of an ``LSTM`` layer after each row: a list of (i, f, candidate, o, c, h) ``[batch, units]``.
 
-    ``x`` is a tensor ``[batch, time_steps, features]``. This is the arithmetic of the six equations, from the layer's weights
+    ``x`` is a tensor ``[batch, time_steps, features]``. It is the arithmetic of the six equations, from the layer
     alone, however the layer itself computes. Gates named in ``open_gates`` are fixed at 1.
     """
     h = c = tf.zeros((tf.shape(x)[0], layer.units), x.dtype)
