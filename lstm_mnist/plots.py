@@ -460,9 +460,9 @@ def paths(points, labels, shown=(7, 14, 21, 28), each=25):
 def state_ranges(states):
     """How often each value occurs in some states, ``{name: array}``, on a logarithmic axis."""
     fig, ax = new_figure(8, 2.8)
-    top = max(float(np.abs(values).max()) for values in states.values())
+    top = int(np.ceil(max(np.abs(values).max() for values in states.values())))
     for (name, values), colour, style in zip(states.items(), (BLUE, ORANGE, GREEN), ("-", "--", ":"), strict=False):
-        share, edges = np.histogram(values, bins=np.linspace(-top, top, 120))
+        share, edges = np.histogram(values, bins=np.linspace(-top, top, 20 * top + 1))
         ax.stairs(100 * share / values.size, edges, color=colour, linestyle=style, label=name, linewidth=1.5)
     ax.set(yscale="log", xlabel="value (no unit)", ylabel="share of all values, %")
     ax.legend()
