@@ -17,22 +17,57 @@ import tensorflow as tf
 
 from . import LSTMClassifier, load_mnist, save_pretrained, train
 from .evaluation import LEDGER
+from .inside import OpenGateClassifier, RNNClassifier, make_figures, train_every_row
 from .lstm import WEIGHTS_FOLDER
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(5)
 
 
+def row_after_row(model):
+    """The model, computing as in 2019, so that its runs are remade digit by digit."""
+    model.lstm.implementation = "plain"
+    return model
+
+
 def train_2019(seed, mnist):
     """The 2019 program's network and recipe, as it was: nothing chosen here."""
     keras.utils.set_random_seed(seed)
-    model = LSTMClassifier(init="2019")
-    model.lstm.implementation = "plain"  # row after row, as in 2019
+    model = row_after_row(LSTMClassifier(init="2019"))
     train(model, mnist.train, steps=5000, batch_size=128, seed=seed)
     return model, {"steps": 5000, "batch_size": 128, "optimizer": "Adam, learning rate 0.001"}
 
 
-RECIPES = {"2019": train_2019}
+def train_every_row_recipe(seed, mnist):
+    """The 2019 network, trained to answer after every row instead of after the last."""
+    keras.utils.set_random_seed(seed)
+    model = LSTMClassifier()
+    train_every_row(model, mnist.train, steps=5000, batch_size=128, seed=seed)
+    return model, {"steps": 5000, "batch_size": 128, "optimizer": "Adam, learning rate 0.001", "loss": "every row"}
+
+
+def ledger_only(make_model):
+    """A recipe of 2,000 steps that leaves a row in the ledger and no weights."""
+
+    def recipe(seed, mnist):
+        keras.utils.set_random_seed(seed)
+        model = make_model()
+        train(model, mnist.train, steps=2000, batch_size=128, seed=seed, print_every=0)
+        return model, None
+
+    return recipe
+
+
+RECIPES = {
+    "2019": train_2019,
+    "every_row": train_every_row_recipe,
+    "lstm_128": ledger_only(lambda: row_after_row(LSTMClassifier())),
+    "rnn_128": ledger_only(RNNClassifier),
+    "rnn_same_parameters": ledger_only(lambda: RNNClassifier(267)),  # 81,712 parameters; the LSTM has 81,674
+    "open_i": ledger_only(lambda: OpenGateClassifier("i")),
+    "open_f": ledger_only(lambda: OpenGateClassifier("f")),
+    "open_o": ledger_only(lambda: OpenGateClassifier("o")),
+}
 
 
 def weights(name, seeds):
@@ -52,7 +87,7 @@ def weights(name, seeds):
         }
         print(row)
         _write_ledger(row)
-        if seed == SEEDS[0]:
+        if seed == SEEDS[0] and settings is not None:
             kept = {key: row[key] for key in ("command", "seed", "versions", "validation_accuracy")}
             save_pretrained(model, WEIGHTS_FOLDER / f"{name}.npz", kept | settings)
 
@@ -122,11 +157,16 @@ def main():
     command.add_argument("name", choices=RECIPES)
     command.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     commands.add_parser("timings", help="measure each notebook's minutes and memory")
+    command = commands.add_parser("figures", help="remake the README's pictures")
+    command.add_argument("--folder", default="figures")
     arguments = parser.parse_args()
     if arguments.command == "timings":
         timings()
-    if arguments.command == "weights":
+    elif arguments.command == "weights":
         weights(arguments.name, arguments.seeds)
+    elif arguments.command == "figures":
+        for path in make_figures(arguments.folder):
+            print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

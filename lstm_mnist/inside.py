@@ -1,0 +1,362 @@
+"""What happens inside the LSTM while it reads: gates, memory and belief after every row, and what they depend on."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from . import plots
+from .data import check_images, check_labels, check_positive, load_mnist
+from .lstm import LSTMClassifier, load_pretrained
+
+GATES = ("i", "f", "o")
+SHOWN_STATES = ("f", "i", "candidate", "c", "o")
+HERO = 9018  # the test image of the hero picture: a 2 that sets out as a 9, a 7 and a 3
+
+
+class Trace(NamedTuple):
+    """All that an LSTM computes, after every row: float arrays ``[n, time_steps, units]``."""
+
+    i: np.ndarray  # input gate, 0 shut … 1 open
+    f: np.ndarray  # forget gate, 0 forgets … 1 keeps
+    candidate: np.ndarray  # what is offered to the memory, −1 … 1
+    o: np.ndarray  # output gate, 0 hides … 1 shows
+    c: np.ndarray  # the memory, without bounds
+    h: np.ndarray  # what is shown of it, −1 … 1
+    logits: np.ndarray  # [n, time_steps, num_classes]: the output layer's answer to h after each row
+
+
+class StateGradients(NamedTuple):
+    """Mean over images of ‖∂loss/∂state‖ after every row: float arrays ``[time_steps]``."""
+
+    h: np.ndarray  # through what is shown alone
+    c: np.ndarray | None  # through the memory and all it feeds; None for a plain RNN, which has none
+
+
+def walk(layer, x, open_gates=()):
+    """The states of an ``LSTM`` layer after each row: a list of (i, f, candidate, o, c, h) ``[batch, units]``.
+
+    ``x`` is a tensor ``[batch, time_steps, features]``. It is the arithmetic of the six equations, from the layer
+    alone, however the layer itself computes. Gates named in ``open_gates`` are fixed at 1.
+    """
+    h = c = tf.zeros((tf.shape(x)[0], layer.units), x.dtype)
+    rows = []
+    for x_t in tf.unstack(x, axis=1):
+        z_i, z_f, z_candidate, z_o = tf.split(x_t @ layer.kernel + h @ layer.recurrent_kernel + layer.bias, 4, axis=1)
+        i, f, o = (
+            tf.ones_like(z) if gate in open_gates else tf.sigmoid(z)
+            for gate, z in zip(GATES, (z_i, z_f, z_o), strict=True)
+        )
+        candidate = tf.tanh(z_candidate)
+        c = f * c + i * candidate
+        h = o * tf.tanh(c)
+        rows.append((i, f, candidate, o, c, h))
+    return rows
+
+
+def trace(model, images, open_gates=()):
+    """The ``Trace`` of an ``LSTMClassifier`` over images ``[n, rows, columns]``, uint8 or float in 0..1.
+
+    Gates named in ``open_gates``, of ``'i'``, ``'f'`` and ``'o'``, are fixed open. It holds about 3 kB a row of each
+    digit: take 1,000 digits at a time. Raises ``TypeError`` for a model of another kind, ``ValueError`` for images
+    the model cannot read, an empty batch included, or a gate of another name.
+    """
+    if not isinstance(model, LSTMClassifier):
+        raise TypeError(f"model is a {type(model).__name__}: trace reads the gates of an lstm_mnist.LSTMClassifier")
+    if unknown := [gate for gate in open_gates if gate not in GATES]:
+        raise ValueError(f"open_gates names {unknown[0]!r}: use {', '.join(map(repr, GATES))}")
+    images = np.asarray(images)
+    model.check(images)
+    states = list(zip(*walk(model.lstm, model.scale(tf.constant(images)), open_gates), strict=True))
+    states = [np.stack(states.pop(0), axis=1) for _ in range(len(states))]  # each let go once it is stacked
+    return Trace(*states, model.output_layer(states[-1]).numpy())
+
+
+def beliefs(model, images, open_gates=(), batch_size=250):
+    """What the model would answer after each row: softmax probabilities float32 ``[n, time_steps, num_classes]``."""
+    check_positive("batch_size", batch_size)
+    images = np.asarray(images)
+    check_images(images)
+    parts = [
+        tf.nn.softmax(trace(model, images[start : start + batch_size], open_gates).logits).numpy()
+        for start in range(0, len(images), batch_size)
+    ]
+    return np.concatenate(parts)
+
+
+def accuracy_by_row(probabilities, labels):
+    """Share of right answers after each row: float64 ``[time_steps]``, of beliefs ``[n, time_steps, num_classes]``."""
+    probabilities = _checked_beliefs(probabilities)
+    check_labels(labels, len(probabilities), probabilities.shape[2])
+    return np.mean(probabilities.argmax(axis=2) == np.asarray(labels)[:, None], axis=0)
+
+
+def decision_rows(probabilities):
+    """The row, counted from 1, after which each answer is the final one and stays so: int64 ``[n]``."""
+    answers = _checked_beliefs(probabilities).argmax(axis=2)
+    other = answers != answers[:, -1:]
+    return np.where(other.any(axis=1), other.shape[1] - other[:, ::-1].argmax(axis=1) + 1, 1)
+
+
+def busiest_cells(c, number=32):
+    """The cells whose memory moves most over one digit's ``c`` ``[time_steps, units]``: indices ``[number]``.
+
+    Movement is the standard deviation over rows; the cells come in the order of the row where abs(c) is greatest.
+    """
+    check_positive("number", number)
+    chosen = np.argsort(-np.std(c, axis=0), kind="stable")[:number]
+    return chosen[np.argsort(np.abs(c[:, chosen]).argmax(axis=0), kind="stable")]
+
+
+def _checked_beliefs(probabilities):
+    probabilities = np.asarray(probabilities)
+    if probabilities.ndim != 3 or 0 in probabilities.shape:
+        raise ValueError(f"beliefs have shape {probabilities.shape}: expected [n, time_steps, num_classes] with n >= 1")
+    return probabilities
+
+
+class RNNClassifier(keras.Model):
+    """The same reading with a plain RNN: h_t = tanh(x_t kernel + h_(t-1) recurrent_kernel + bias), no gates, no c."""
+
+    check, scale = LSTMClassifier.check, LSTMClassifier.scale
+
+    def __init__(self, num_hidden=128, num_classes=10, num_features=28, **kwargs):
+        super().__init__(**kwargs)
+        self.num_hidden, self.num_classes, self.num_features = num_hidden, num_classes, num_features
+        self.rnn = keras.layers.SimpleRNN(num_hidden, name="rnn")
+        self.output_layer = keras.layers.Dense(num_classes, name="output")
+        self.rnn.build((None, None, num_features))
+        self.output_layer.build((None, num_hidden))
+        self.built = True
+
+    def states(self, x):
+        """h after each row: a list of ``[batch, num_hidden]``, for ``x`` ``[batch, time_steps, num_features]``."""
+        cell = self.rnn.cell
+        h = tf.zeros((tf.shape(x)[0], self.num_hidden), x.dtype)
+        rows = []
+        for x_t in tf.unstack(x, axis=1):
+            h = tf.tanh(x_t @ cell.kernel + h @ cell.recurrent_kernel + cell.bias)
+            rows.append(h)
+        return rows
+
+    def call(self, images):
+        return self.output_layer(self.states(self.scale(images))[-1])
+
+
+class OpenGateClassifier(LSTMClassifier):
+    """An ``LSTMClassifier`` that learns and answers with the gates named in ``open_gates`` fixed at 1."""
+
+    def __init__(self, open_gates, **kwargs):
+        super().__init__(**kwargs)
+        self.open_gates = tuple(open_gates)
+
+    def call(self, images):
+        return self.output_layer(walk(self.lstm, self.scale(images), self.open_gates)[-1][-1])
+
+
+def train_every_row(model, split, steps=5000, batch_size=128, seed=0):
+    """Train an ``LSTMClassifier`` to answer after every row: the mean cross-entropy over all rows, Adam at 0.001.
+
+    The batches are those of ``lstm_mnist.train``. Returns the losses, float32 ``[steps]``, in nats.
+    """
+    check_positive("steps", steps)
+    optimizer = keras.optimizers.Adam(learning_rate=0.001)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            h = tf.stack([row[-1] for row in walk(model.lstm, model.scale(images))], axis=1)
+            logits = model.output_layer(h)
+            every = tf.repeat(tf.cast(labels, tf.int64)[:, None], tf.shape(logits)[1], axis=1)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(every, logits))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    losses = []
+    for n in range(steps):
+        batch = split.batch_indices(n, batch_size, seed)
+        losses.append(step(tf.constant(split.images[batch]), tf.constant(split.labels[batch])))
+    return np.asarray(losses)
+
+
+def state_gradients(model, images, labels):
+    """``StateGradients`` of an ``LSTMClassifier`` or ``RNNClassifier``: how far a nudge to each row's state is felt.
+
+    The loss is each image's own cross-entropy after the last row, in nats.
+    """
+    images = np.asarray(images)
+    model.check(images, np.asarray(labels))
+    x = model.scale(tf.constant(images))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        if isinstance(model, RNNClassifier):
+            h, c = model.states(x), []
+        else:
+            *_, c, h = zip(*walk(model.lstm, x), strict=True)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(labels, tf.int64), model.output_layer(h[-1]))
+        loss = tf.reduce_sum(losses)
+    gradients = tape.gradient(loss, [*h, *c])
+    norms = np.array([tf.reduce_mean(tf.norm(gradient, axis=1)) for gradient in gradients])
+    return StateGradients(norms[: len(h)], norms[len(h) :] if c else None)
+
+
+def pixel_gradients(model, images):
+    """∂ log p(answer) / ∂ pixel, of pixels in 0..1: float32 ``[n, rows, columns]``."""
+    images = np.asarray(images)
+    model.check(images)
+    x = model.scale(tf.constant(images))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        log_p = tf.nn.log_softmax(model.output_layer(walk(model.lstm, x)[-1][-1]))
+        loss = tf.reduce_sum(tf.reduce_max(log_p, axis=1))
+    return tape.gradient(loss, x).numpy()
+
+
+def occlusion(model, image, patch=5):
+    """How much log p(answer) falls when a square of ``patch`` pixels is blanked: float32 ``[rows, columns]``.
+
+    Each value belongs to the square's middle, for one image ``[rows, columns]``.
+    """
+    check_positive("patch", patch)
+    image = np.asarray(image)
+    model.check(image[None])
+    rows, columns = image.shape
+    row, column = np.indices((rows, columns)).reshape(2, -1, 1, 1)
+    half = patch // 2
+    r, k = np.arange(rows)[:, None], np.arange(columns)
+    hidden = (r >= row - half) & (r < row - half + patch) & (k >= column - half) & (k < column - half + patch)
+    parts = np.array_split(np.where(hidden, 0, image).astype(image.dtype), max(rows * columns // 100, 1))
+    log_p = np.concatenate([tf.nn.log_softmax(model(part)) for part in parts])
+    whole = tf.nn.log_softmax(model(image[None])).numpy()[0]
+    return (whole.max() - log_p[:, whole.argmax()]).reshape(rows, columns)
+
+
+def row_properties(images):
+    """What can be said of an image after each row, by looking at it: a dict of float64 ``[n, time_steps]``.
+
+    ``ink``: mean pixel of the row, 0..1; ``side``: the ink's middle, −1 all left … 1 all right, 0 in a blank row;
+    ``strokes``: pieces of ink in the row; ``loop``: 1 once the rows read so far enclose a blank region, else 0.
+    A pixel of 128 or more is ink.
+    """
+    images = np.asarray(images)
+    check_images(images)
+    grey = images / 255 if images.dtype == np.uint8 else images.astype(np.float64)
+    ink = grey >= 0.5
+    total = grey.sum(axis=2)
+    side = (grey * np.linspace(-1, 1, grey.shape[2])).sum(axis=2) / np.maximum(total, 1e-9)
+    starts = ink & ~np.pad(ink, ((0, 0), (0, 0), (1, 0)))[:, :, :-1]
+    closed_at = _loop_closes(ink)
+    loop = np.arange(1, ink.shape[1] + 1) >= closed_at[:, None]
+    return {"ink": total / grey.shape[2], "side": side, "strokes": starts.sum(axis=2) * 1.0, "loop": loop * 1.0}
+
+
+def _loop_closes(ink):
+    """The row, counted from 1, that closes each image's first loop: int64 ``[n]``, rows + 1 where there is none.
+
+    A region is enclosed as soon as the row under its lowest pixel is read.
+    """
+    blank = np.pad(~ink, ((0, 0), (1, 1), (1, 1)), constant_values=True)
+    outside = np.zeros_like(blank)
+    outside[:, 0] = True
+    outside = _spread(outside, blank)
+    inside = blank & ~outside
+    height = np.arange(blank.shape[1], dtype=np.int16)[:, None]
+    lowest = _spread(np.where(inside, height, 0), inside)
+    return np.where(inside, lowest + 1, ink.shape[1] + 1).min(axis=(1, 2))
+
+
+def _spread(values, where):
+    """The greatest value reachable from each pixel over its four neighbours, without leaving ``where``."""
+    values = values * where
+    while True:
+        old = values.copy()
+        for axis in (1, 2):
+            ahead = (slice(None),) * axis + (slice(1, None),)
+            behind = (slice(None),) * axis + (slice(None, -1),)
+            values[ahead] = np.maximum(values[ahead], values[behind])
+            values[behind] = np.maximum(values[behind], values[ahead])
+            values *= where
+        if np.array_equal(values, old):
+            return values
+
+
+def correlation_with_cells(states, wanted):
+    """Correlation of each cell with a property, within rows: float64 ``[units]``, 0 for a constant one.
+
+    ``states`` ``[n, time_steps, units]``, ``wanted`` ``[n, time_steps]``. Each row's mean over the images is taken off
+    both first, so that a cell which only counts rows scores 0.
+    """
+    states = states - states.mean(axis=0, dtype=np.float64)
+    wanted = wanted - wanted.mean(axis=0)
+    covariance = wanted.ravel() @ states.reshape(-1, states.shape[-1])
+    scale = np.sqrt((wanted**2).sum() * np.einsum("ntu,ntu->u", states, states))
+    return np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
+
+
+def linear_readout(states, wanted):
+    """Weights ``[units]`` of the best linear guess of a property from all cells together.
+
+    ``states`` ``[n, time_steps, units]``, ``wanted`` ``[n, time_steps]``, by least squares within rows: each row's mean
+    is taken off both, so that counting rows explains nothing.
+    """
+    units = states.shape[-1]
+    cells = (states - states.mean(axis=0, dtype=np.float64)).reshape(-1, units)
+    return np.linalg.solve(cells.T @ cells, cells.T @ (wanted - wanted.mean(axis=0)).ravel())
+
+
+def principal_axes(states, number=2):
+    """Mean ``[units]``, axes ``[number, units]`` of greatest spread and their share of the variance ``[number]``.
+
+    ``states`` is ``[..., units]``; each axis points so that its largest part is positive.
+    """
+    check_positive("number", number)
+    flat = np.asarray(states, np.float64).reshape(-1, np.shape(states)[-1])
+    mean = flat.mean(axis=0)
+    variance, axes = np.linalg.eigh(np.cov(flat - mean, rowvar=False))
+    axes = axes.T[::-1][:number]
+    axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
+    return mean, axes, variance[::-1][:number] / variance.sum()
+
+
+def shown_states(model, image, number=32):
+    """The states of one image ``[rows, columns]`` for a picture: a dict of ``[time_steps, number]``, busiest cells."""
+    traced = trace(model, np.asarray(image)[None])
+    cells = busiest_cells(traced.c[0], number)
+    return {name: getattr(traced, name)[0][:, cells] for name in SHOWN_STATES}
+
+
+def make_figures(folder):
+    """Remake the README's pictures in ``folder``: each is written beside its place, then renamed. Returns the paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    test, every_row = load_mnist().test, load_pretrained("every_row")
+    image, label = test.images[HERO], test.labels[HERO]
+    states, belief = shown_states(every_row, image), beliefs(every_row, image[None])
+    rows = range(1, belief.shape[1] + 1)
+    plots.animation(
+        [plots.reading_frame(image, states, belief[0], t) for t in rows],
+        folder / "hero.gif",
+        [150 if t < 5 else 3000 if t == rows[-1] else 350 for t in rows],
+    )
+    late = load_pretrained("2019")
+    curves = {
+        name: 100 * accuracy_by_row(beliefs(model, test.images), test.labels)
+        for name, model in (("taught to answer after every row", every_row), ("taught after the last row (2019)", late))
+    }
+    h = trace(late, test.images[:1000]).h
+    mean, axes, _ = principal_axes(h)
+    stills = {
+        "reading": plots.reading(image, states, belief[0], label, int(decision_rows(belief)[0])),
+        "accuracy_by_row": plots.lines(rows, curves, "rows read", "test accuracy, %"),
+        "paths": plots.paths((h - mean) @ axes.T, test.labels[:1000]),
+    }
+    for name, fig in stills.items():
+        temporary = folder / f"{name}.tmp"
+        fig.savefig(temporary, format="png", dpi=100, facecolor="white", metadata={"Software": None})
+        os.replace(temporary, folder / f"{name}.png")
+    return [folder / "hero.gif", *(folder / f"{name}.png" for name in stills)]
