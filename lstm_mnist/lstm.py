@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import keras
@@ -221,14 +220,13 @@ def save_pretrained(model, path, recipe):
     """Write an ``LSTMClassifier``'s weights and its ``recipe`` (a dict) to ``path``, all or nothing."""
     path = Path(path)
     arrays = dict(zip(ARRAYS, model.get_weights(), strict=True))
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as temporary:
-        try:
-            np.savez(temporary, **arrays, recipe=json.dumps(recipe, indent=1))
-            temporary.close()
-            os.replace(temporary.name, path)
-        except BaseException:
-            os.unlink(temporary.name)
-            raise
+    temporary = path.with_suffix(".tmp")
+    try:
+        with open(temporary, "wb") as file:
+            np.savez(file, **arrays, recipe=json.dumps(recipe, indent=1))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _read_weights(name):

@@ -7,8 +7,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+
+from lstm_mnist.evaluation import read_ledger
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -88,3 +91,12 @@ def test_the_package_carries_its_data_and_weights():
 def test_ci_calls_make_test():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "make test" in script
+
+
+@pytest.mark.parametrize(
+    "row", re.findall(r"^\| .* \| (0\.\d{4}) \| (0\.\d{4}) \| (\d+) \| `.* weights (\w+)`", README, re.M)
+)
+def test_results_in_readme_are_those_of_the_ledger(row):
+    mean, spread, seeds, name = row
+    accuracies = np.array([float(run["test_accuracy"]) for run in read_ledger(name)])
+    assert (f"{accuracies.mean():.4f}", f"{accuracies.std(ddof=1):.4f}", str(len(accuracies))) == (mean, spread, seeds)
