@@ -1,0 +1,299 @@
+"""The pad in a real browser, in JupyterLab and as a web page: strokes by mouse, finger and keys arrive and are read.
+
+Needs Debian's ``chromium`` (or ``CHROMIUM``, the path of another) and the packages playwright and voila, else every test
+here is skipped. With ``FIGURES_FOLDER`` set, the pictures of pad and web page are written there.
+"""
+
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import nbformat.v4
+import pytest
+
+from lstm_mnist.drawing import load_drawn_digits
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+MISSING = [name for name in ("playwright", "voila") if find_spec(name) is None] + ["chromium"] * (not CHROMIUM)
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no browser test without: {', '.join(MISSING)}")
+
+PAGE_READY = 15  # seconds
+NEW_BELIEF = 0.150  # seconds
+DRAWN = {(d.digit, d.way): d.strokes for d in load_drawn_digits()}
+PADS = """
+from lstm_mnist import load_pretrained
+from lstm_mnist.drawing import DigitPad
+model = load_pretrained("2019")
+"""
+
+
+class Page:
+    """A browser page with pads on it, and everything that went wrong on it."""
+
+    def __init__(self, page, log):
+        self.page, self.log, self.errors = page, log, []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+
+    def pad(self, n=0):
+        """The page's ``n``-th pad as a locator, scrolled into view."""
+        pad = self.page.locator(".widget-vbox:has(> .widget-hbox canvas)").nth(n)
+        pad.wait_for(timeout=60_000)
+        pad.scroll_into_view_if_needed()
+        return pad
+
+    def corner(self, n=0):
+        box = self.pad(n).locator("canvas").last.bounding_box()
+        return box["x"], box["y"]
+
+    def draw(self, strokes, n=0):
+        left, top = self.corner(n)
+        for (x, y), *others in strokes:
+            self.page.mouse.move(left + x, top + y)
+            self.page.mouse.down()
+            for x, y in others:
+                self.page.mouse.move(left + x, top + y)
+            self.page.mouse.up()
+
+    def says(self, text, n=0, timeout=20):
+        self.pad(n).locator("[role=status]", has_text=text).wait_for(timeout=1000 * timeout)
+
+    def press(self, name, n=0):
+        self.pad(n).get_by_role("button", name=name, exact=True).click()
+
+    def assert_clean(self):
+        """No error in the browser's console, none in the log of server and kernels."""
+        assert self.errors == []
+        log = self.log.read_text()
+        assert "Traceback" not in log, log
+        assert "Error" not in log, log
+
+
+def serve(command, folder):
+    """Start a server in ``folder`` and wait until it listens; return its process, address and log."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = folder / "settings" / "@jupyterlab"
+    for name, values in {
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "notebook-extension/tracker": {"windowingMode": "none"},
+    }.items():
+        file = settings / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(values))
+    own = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    own |= {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces")}
+    own |= {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    log = folder / "server.log"
+    with open(log, "w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command, f"--port={port}", "--no-browser"],
+            cwd=folder, env=os.environ | own, stdout=file, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    for _ in range(300):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return process, f"http://127.0.0.1:{port}", log
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+    process.terminate()
+    pytest.fail(f"no answer from {command}: {log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """JupyterLab on a copy of the notebooks and a notebook with two pads."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copytree(ROOT / "notebooks", folder, dirs_exist_ok=True)
+    cells = [PADS, "DigitPad(model)", "DigitPad(model)", "import time; time.sleep(3)"]
+    nbformat.write(nbformat.v4.new_notebook(cells=map(nbformat.v4.new_code_cell, cells)), folder / "two_pads.ipynb")
+    options = ["--allow-root", "--IdentityProvider.token=", "--expose-app-in-browser", "--LabApp.extension_manager=readonly"]
+    process, address, log = serve(["jupyterlab", *options], folder)
+    yield address, log
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens an address in a fresh browser with a touch screen."""
+    contexts = []
+
+    def open_page(address, log):
+        contexts.append(browser.new_context(has_touch=True, viewport={"width": 1200, "height": 900}))
+        page = contexts[-1].new_page()
+        page.goto(address)
+        return Page(page, log)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def open_notebook(open_page, lab):
+    """Opens a notebook in JupyterLab and runs its first ``cells`` cells, by default all."""
+
+    def open_notebook(name, cells=None):
+        address, log = lab
+        lab_page = open_page(f"{address}/lab/tree/{name}?reset", log)
+        page = lab_page.page
+        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady", timeout=60_000)
+        page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status == 'idle'",
+                               timeout=60_000)  # fmt: skip
+        if cells is None:
+            page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+        for k in range(cells or 0):
+            run_cell(lab_page, k)
+        return lab_page
+
+    return open_notebook
+
+
+def run_cell(lab_page, k):
+    lab_page.page.evaluate(
+        "k => { jupyterapp.shell.currentWidget.content.activeCellIndex = k; "
+        "jupyterapp.commands.execute('notebook:run-cell') }", k)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def voila(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("voila")
+    shutil.copy(ROOT / "notebooks" / "app.ipynb", folder)
+    process, address, log = serve(["voila", "app.ipynb"], folder)
+    yield address, log
+    process.terminate()
+    process.wait(20)
+
+
+def keep_picture(page, name):
+    if folder := os.environ.get("FIGURES_FOLDER"):
+        page.screenshot(path=Path(folder) / name)
+
+
+def test_the_notebook_runs_in_jupyterlab_and_its_pad_reads_a_digit(open_notebook):
+    lab_page = open_notebook("06_draw_a_digit.ipynb")
+    lab_page.says("I read a", timeout=120)
+    lab_page.press("Clear")
+    lab_page.says("Draw a digit")
+    lab_page.draw(DRAWN[3, "plain"])
+    lab_page.says("I read a 3")
+    keep_picture(lab_page.page, "pad_in_jupyterlab.png")
+    lab_page.assert_clean()
+
+
+def test_two_pads_in_one_notebook_keep_apart(open_notebook):
+    lab_page = open_notebook("two_pads.ipynb", cells=3)
+    lab_page.draw(DRAWN[7, "plain"], n=0)
+    lab_page.draw(DRAWN[4, "plain"], n=1)
+    lab_page.says("I read a 7", n=0)
+    lab_page.says("I read a 4", n=1)
+    lab_page.press("Clear", n=0)
+    lab_page.says("Draw a digit", n=0)
+    lab_page.says("I read a 4", n=1)
+    lab_page.assert_clean()
+
+
+def test_a_digit_drawn_while_the_kernel_is_busy_is_read_afterwards(open_notebook):
+    lab_page = open_notebook("two_pads.ipynb", cells=2)
+    lab_page.says("Draw a digit")
+    run_cell(lab_page, 3)
+    lab_page.draw(DRAWN[5, "plain"])
+    lab_page.says("I read a 5")
+    lab_page.assert_clean()
+
+
+def test_the_web_page_is_ready_in_time_shows_no_code_and_reads_a_digit(open_page, voila):
+    start = time.perf_counter()
+    web = open_page(*voila)
+    web.says("Draw a digit")
+    ready = time.perf_counter() - start
+    print(f"web page ready after {ready:.1f} s")
+    assert ready < PAGE_READY
+    assert web.page.get_by_text("load_pretrained").count() == 0
+    web.draw(DRAWN[2, "plain"])
+    web.says("I read a 2")
+    keep_picture(web.page, "pad_as_web_page.png")
+    web.assert_clean()
+
+
+def test_buttons_finger_and_keys_work_on_the_web_page(open_page, voila):
+    web = open_page(*voila)
+    web.says("Draw a digit")
+    left, top = web.corner()
+    touch = web.page.context.new_cdp_session(web.page)
+    for kind, (x, y) in [("Start", (140, 40)), *(("Move", (140, y)) for y in range(50, 240, 10))]:
+        touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": [{"x": left + x, "y": top + y}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    web.says("I read a 1")
+    web.press("Undo")
+    web.says("Draw a digit")
+    web.page.mouse.click(left + 100, top + 100)
+    web.says("Only a dot")
+    web.page.keyboard.press("Escape")
+    web.says("Draw a digit")
+    for _ in range(12):
+        web.page.keyboard.press("ArrowDown")
+    web.says("I read a 1")
+    web.page.keyboard.press("Tab")  # on to the button "Read it"
+    web.page.keyboard.press("Enter")
+    web.says("Row 14 of 28: so far a")
+    web.says("I read a 1")
+    web.page.get_by_role("combobox").select_option("8, slanted")
+    web.says("I read a 8")
+    web.assert_clean()
+
+
+def test_a_stroke_that_leaves_the_pad_ends_there(open_page, voila):
+    web = open_page(*voila)
+    web.says("Draw a digit")
+    web.draw([[(60, 60), (180, 60), (120, 240), (118, 400), (10, 700)]])
+    web.says("I read a 7")
+    left, top = web.corner()
+    web.page.mouse.move(left + 20, top + 250, steps=5)
+    web.page.mouse.move(left + 260, top + 250, steps=5)
+    web.press("Undo")
+    web.says("Draw a digit")
+    web.assert_clean()
+
+
+def test_a_new_belief_follows_the_pen_in_time(open_page, voila):
+    web = open_page(*voila)
+    web.says("Draw a digit")
+    web.draw(DRAWN[1, "plain"])
+    web.says("I read a 1")
+    web.page.evaluate("""() => {
+        window.delays = [];
+        let up = 0;
+        document.addEventListener('mouseup', () => { up = performance.now() }, true);
+        const bars = [...document.querySelectorAll('caption')].at(-1).closest('.widget-html-content');
+        new MutationObserver(() => window.delays.push(performance.now() - up)).observe(bars, {childList: true});
+    }""")
+    left, top = web.corner()
+    for k in range(9):
+        web.page.mouse.click(left + 40 + 22 * k, top + 40 + 20 * k)
+        web.page.wait_for_function(f"window.delays.length == {k + 1}", timeout=5000)
+    median = statistics.median(web.page.evaluate("window.delays")) / 1000
+    print(f"pen up to new belief: median of 9 {1000 * median:.0f} ms")
+    assert median < NEW_BELIEF
+    web.assert_clean()
