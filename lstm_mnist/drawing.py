@@ -103,8 +103,7 @@ def _start(weights):
 def read_picture(file):
     """Ink uint8 ``[height, width]`` of a picture of one digit, for ``to_mnist``: a photo of pen on paper, a scan, a PNG.
 
-    Dark on light or light on dark, whichever covers less; uneven light is evened by comparing each pixel with its
-    surroundings, and ink is told from paper by Otsu's threshold (1979). A picture without anything darker or lighter
+    Dark on light or light on dark; uneven light is evened by comparing each pixel with its surroundings, and ink is told from paper by Otsu's threshold (1979). A picture without anything darker or lighter
     than its surroundings gives no ink at all. Raises ``DataError`` for a file that is no picture.
     """
     try:
@@ -113,14 +112,14 @@ def read_picture(file):
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{file} is no picture that can be read ({error}): give a PNG or JPEG file") from error
     grey = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("L")
-    grey.thumbnail((PAD_SIZE, PAD_SIZE))
-    values = np.asarray(grey)
-    if np.median(values) < values.mean():
-        grey = ImageOps.invert(grey)
-    paper = grey.filter(ImageFilter.GaussianBlur(max(grey.size) / 6))
+    grey = ImageOps.contain(grey, (PAD_SIZE, PAD_SIZE))
+    paper = grey.filter(ImageFilter.GaussianBlur(PAD_SIZE / 6))
     contrast = np.asarray(paper, int) - np.asarray(grey.filter(ImageFilter.MedianFilter(3)), int)
+    if (contrast**3).sum() < 0:  # the few pixels far from their surroundings are lighter, not darker
+        contrast = -contrast
     threshold = max(_otsu(contrast.clip(0)), FAINTEST_PEN)
-    return np.where(contrast > threshold, 255, 0).astype(np.uint8)
+    ink = Image.fromarray(np.where(contrast > threshold, 255, 0).astype(np.uint8))
+    return np.asarray(ink.filter(ImageFilter.MedianFilter(3)))  # without specks
 
 
 def _otsu(values):
@@ -136,16 +135,16 @@ def _otsu(values):
 def logits_after_each_row(model, images):
     """What an ``LSTMClassifier`` would answer if the image ended after row t: float32 ``[n, time_steps, num_classes]``.
 
-    ``images`` are ``[n, time_steps, num_features]``; the last row's logits are the model's own.
+    ``images`` is a tensor ``[n, time_steps, num_features]``; the last row's logits are the model's own.
     """
     lstm = model.lstm
-    projected = tf.tensordot(model.scale(tf.convert_to_tensor(images)), tf.convert_to_tensor(lstm.kernel), 1) + lstm.bias
+    projected = tf.tensordot(model.scale(images), tf.convert_to_tensor(lstm.kernel), 1) + lstm.bias
     h = c = tf.zeros_like(projected[:, 0, : lstm.units])
     every_h = []
     for row in tf.unstack(projected, axis=1):
         h, c = lstm.step(row, h, c)
         every_h.append(h)
-    return model.output_layer(tf.stack(every_h, axis=1)).numpy()
+    return model.output_layer(tf.stack(every_h, axis=1))
 
 
 class DigitPad(widgets.VBox):
@@ -158,7 +157,9 @@ class DigitPad(widgets.VBox):
     def __init__(self, model, pen_width=PEN_WIDTH):
         if model.num_features != SIZE:
             raise ValueError(f"the model reads rows of {model.num_features} pixels: the pad makes rows of {SIZE}")
-        self.model, self.own_pen_width = model, pen_width
+        self.num_classes, self.own_pen_width = model.num_classes, pen_width
+        compiled = tf.function(lambda images: logits_after_each_row(model, images))  # eager costs 50 times as much
+        self._logits_of = compiled.get_concrete_function(tf.TensorSpec([1, SIZE, SIZE], tf.uint8))
         self.note = ""
         self._playing = None
         self._canvas = MultiCanvas(2, width=PAD_SIZE, height=PAD_SIZE, layout={"width": f"{PAD_SIZE}px"})
@@ -167,8 +168,8 @@ class DigitPad(widgets.VBox):
         self._read = self._button("Read it", "play the reading, row by row", self.read, "primary")
         self._undo = self._button("Undo", "take back the last stroke", self.undo)
         self._clear = self._button("Clear", "start with an empty pad", self.clear)
-        options = [("choose a drawn digit …", None)] + [(f"{d.digit}, {d.way}", d) for d in load_drawn_digits()]
-        self._choice = widgets.Dropdown(options=options, description="or", layout={"width": f"{PAD_SIZE}px"})
+        options = [("take a drawn digit …", None)] + [(f"{d.digit}, {d.way}", d) for d in load_drawn_digits()]
+        self._choice = widgets.Dropdown(options=options, index=0, description="or", layout={"width": f"{PAD_SIZE}px"})
         self._choice.style.description_width = "1.5em"
         self._choice.observe(lambda change: change["new"] and self.replay(change["new"]), "value")
         self._listen()
@@ -217,7 +218,9 @@ class DigitPad(widgets.VBox):
 
     def replay(self, drawn):
         """Draw a ``DrawnDigit`` on the cleared pad, through the handlers that a mouse calls."""
-        self.clear()
+        self._stop()
+        self._start_over()
+        self._redraw()
         self.pen_width = drawn.pen_width
         with hold_canvas():
             for first, *others in drawn.strokes:
@@ -238,6 +241,7 @@ class DigitPad(widgets.VBox):
         """Start with an empty pad and its own pen."""
         self._stop()
         self._start_over()
+        self._choice.index = 0
         self._redraw()
         self.look()
 
@@ -252,7 +256,7 @@ class DigitPad(widgets.VBox):
             if self.image.mean() > FULLEST_DIGIT * 255:
                 self._fault = FULL_NOTE
         if self._fault is None:
-            self.logits = logits_after_each_row(self.model, self.image[None])[0]
+            self.logits = self._logits_of(tf.constant(self.image[None]))[0].numpy()
         self.show_row(SIZE)
         self._looked = time.monotonic()
 
@@ -260,7 +264,7 @@ class DigitPad(widgets.VBox):
         """Show the digit as read up to row ``t`` = 1 … 28, and the belief after it."""
         self._picture.value = _picture_html(self.image, t)
         belief = None if self.logits is None else self.probabilities[t - 1]
-        self._bars.value = _bars_html(belief, self.model.num_classes)
+        self._bars.value = _bars_html(belief, self.num_classes)
         if belief is None:
             self.note = self._fault
         elif t < SIZE:

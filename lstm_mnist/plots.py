@@ -277,3 +277,33 @@ def probabilities(image, values, label=None):
     right.bar_label(bars, [f"{v:.3f}" for v in values], fontsize=8)
     right.set(xticks=range(len(values)), xlabel="answer", ylabel="probability", ylim=(0, 1.15))
     return fig
+
+
+# Notebook 06_draw_a_digit
+
+
+def preparation(steps):
+    """The steps from a drawing to MNIST's form, ``{name: image}``, each with its size; the last with MNIST's centre."""
+    fig, axes = new_figure(8, 2.5, columns=len(steps))
+    for ax, (name, image) in zip(axes, steps.items(), strict=True):
+        show_image(ax, image, name)
+        ax.set_xlabel(f"{image.shape[0]} × {image.shape[1]} pixels")
+    axes[-1].axhline(14, color=RED, linewidth=1)
+    axes[-1].axvline(14, color=RED, linewidth=1, linestyle="--")
+    return fig
+
+
+def reading(image, probabilities):
+    """A digit beside the belief after each of its rows, probabilities ``[rows, classes]``; row t is level in both."""
+    fig, (left, right) = new_figure(7, 3.6, columns=2, sharey=True)
+    rows, classes = probabilities.shape
+    left.imshow(image, cmap="gray_r", extent=(0.5, image.shape[1] + 0.5, rows + 0.5, 0.5))
+    left.set(xlabel="column (pixel)", ylabel="row t (pixel)", title="what is read")
+    picture = right.imshow(probabilities, cmap="Blues", vmin=0, vmax=1, aspect="auto",
+                           extent=(-0.5, classes - 0.5, rows + 0.5, 0.5))  # fmt: skip
+    best = probabilities.argmax(axis=1)
+    right.plot(best, np.arange(1, rows + 1), ".", color=RED, label="answer so far")
+    right.set(xticks=range(classes), xlabel="digit", title="what is believed after row t")
+    right.legend(loc="upper right", fontsize=8)
+    fig.colorbar(picture, label="probability")
+    return fig
