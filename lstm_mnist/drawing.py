@@ -22,7 +22,9 @@ PAD_SIZE = 280  # pixels, ten for each of MNIST's
 PEN_WIDTH = 20
 SIZE, BOX, CENTRE = 28, 20, 14  # MNIST's image, the box that a digit fills in it, the pixel of its centre of mass
 FAINTEST_PEN = 25  # grey levels of 255 between ink and paper in a photo
-FULLEST_DIGIT = 0.45  # mean ink of 28 x 28 pixels: 0.40 in the fullest of MNIST's training digits, 0.51 in a black square
+FULLEST_DIGIT = (
+    0.45  # mean ink of 28 x 28 pixels: 0.40 in the fullest of MNIST's training digits, 0.51 in a black square
+)
 LOOK_EVERY = 0.1  # seconds between two beliefs while the pen moves
 ROW_TIME = 0.12  # seconds a row, when the reading is played
 STEP = 14  # pad pixels that an arrow key moves the pen

@@ -295,15 +295,13 @@ def preparation(steps):
 
 def reading(image, probabilities):
     """A digit beside the belief after each of its rows, probabilities ``[rows, classes]``; row t is level in both."""
-    fig, (left, right) = new_figure(7, 3.6, columns=2, sharey=True)
+    fig, (left, right) = new_figure(8, 3.6, columns=2, sharey=True)
     rows, classes = probabilities.shape
-    left.imshow(image, cmap="gray_r", extent=(0.5, image.shape[1] + 0.5, rows + 0.5, 0.5))
-    left.set(xlabel="column (pixel)", ylabel="row t (pixel)", title="what is read")
-    picture = right.imshow(probabilities, cmap="Blues", vmin=0, vmax=1, aspect="auto",
-                           extent=(-0.5, classes - 0.5, rows + 0.5, 0.5))  # fmt: skip
-    best = probabilities.argmax(axis=1)
-    right.plot(best, np.arange(1, rows + 1), ".", color=RED, label="answer so far")
-    right.set(xticks=range(classes), xlabel="digit", title="what is believed after row t")
-    right.legend(loc="upper right", fontsize=8)
+    show_image(left, image, "what is read")
+    left.set(xlabel="the pixels of a row", aspect="auto")
+    picture = right.imshow(probabilities, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    right.plot(probabilities.argmax(axis=1), np.arange(rows), ".", color=RED)
+    right.set(xticks=range(classes), xlabel="digit (dot: the answer so far)", title="what is believed after row t")
+    left.set(yticks=range(6, rows, 7), yticklabels=range(7, rows + 1, 7), ylabel="row t")
     fig.colorbar(picture, label="probability")
     return fig

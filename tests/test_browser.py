@@ -91,7 +91,10 @@ def serve(command, folder):
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps(values))
     own = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
-    own |= {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces")}
+    own |= {
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+    }
     own |= {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     log = folder / "server.log"
     with open(log, "w") as file:
@@ -126,8 +129,15 @@ def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(ROOT / "notebooks", folder, dirs_exist_ok=True)
     cells = [PADS, "DigitPad(model)", "DigitPad(model)", "import time; time.sleep(3)"]
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]), folder / "two_pads.ipynb")
-    options = ["--allow-root", "--IdentityProvider.token=", "--expose-app-in-browser", "--LabApp.extension_manager=readonly"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, folder / "two_pads.ipynb")
+    options = [
+        "--allow-root",
+        "--IdentityProvider.token=",
+        "--expose-app-in-browser",
+        "--LabApp.extension_manager=readonly",
+    ]
     process, address, log = serve(["jupyterlab", *options], folder)
     yield address, log
     process.terminate()
@@ -158,9 +168,8 @@ def open_notebook(open_page, lab):
         address, log = lab
         lab_page = open_page(f"{address}/lab/tree/{name}?reset", log)
         page = lab_page.page
-        page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady", timeout=60_000)
-        page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status == 'idle'",
-                               timeout=60_000)  # fmt: skip
+        session = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session"
+        page.wait_for_function(f"{session}?.kernel?.status == 'idle'", timeout=90_000)
         if cells is None:
             page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
         for k in range(cells or 0):
@@ -196,6 +205,8 @@ def test_the_notebook_runs_in_jupyterlab_and_its_pad_reads_a_digit(open_notebook
     lab_page.says("I read a", timeout=120)
     lab_page.press("Clear")
     lab_page.says("Draw a digit")
+    lab_page.page.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
+    lab_page.page.wait_for_timeout(500)
     lab_page.draw(DRAWN[3, "plain"])
     lab_page.says("I read a 3")
     keep_picture(lab_page.page, "pad_in_jupyterlab.png")
