@@ -45,7 +45,7 @@ class DrawnDigit(NamedTuple):
 
 
 def load_drawn_digits():
-    """The 80 ``DrawnDigit`` of this project: each of the ten digits in eight ways, fixed before they were first read."""
+    """This project's 80 ``DrawnDigit``: each of the ten digits in eight ways, fixed before they were first read."""
     return [DrawnDigit(**row) for row in json.loads(DRAWN_DIGITS_FILE.read_text())]
 
 
@@ -103,10 +103,11 @@ def _start(weights):
 
 
 def read_picture(file):
-    """Ink uint8 ``[height, width]`` of a picture of one digit, for ``to_mnist``: a photo of pen on paper, a scan, a PNG.
+    """Ink uint8 ``[height, width]`` of a picture of one digit, for ``to_mnist``: a photo of pen on paper, a PNG.
 
-    Dark on light or light on dark; uneven light is evened by comparing each pixel with its surroundings, and ink is told from paper by Otsu's threshold (1979). A picture without anything darker or lighter
-    than its surroundings gives no ink at all. Raises ``DataError`` for a file that is no picture.
+    Dark on light or light on dark; uneven light is evened by comparing each pixel with its surroundings, and ink is
+    told from paper by Otsu's threshold (1979). A picture without anything much darker or lighter than its
+    surroundings gives no ink at all. Raises ``DataError`` for a file that is no picture.
     """
     try:
         with Image.open(file) as opened:
@@ -178,7 +179,7 @@ class DigitPad(widgets.VBox):
         buttons = widgets.HBox([self._read, self._undo, self._clear])
         row = widgets.HBox([widgets.VBox([self._canvas, buttons, self._choice]), self._picture, self._bars])
         row.layout.flex_flow = "row wrap"
-        super().__init__([row, self._status])
+        super().__init__([self._status, row])
         self.show_row(SIZE)
 
     def __repr__(self):
@@ -367,10 +368,11 @@ def _picture_html(image, t, zoom=8):
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "png")
     text = "nothing yet" if image is None else f"28 × 28 pixels, read up to row {t}"
+    data, side = base64.b64encode(file.getvalue()).decode(), zoom * SIZE
     return (
-        f'<figure style="margin: 0 12px"><img style="border: 1px solid grey; max-width: none" alt="the digit as the '
-        f'network sees it: {text}" width="{zoom * SIZE}" height="{zoom * SIZE}" src="data:image/png;base64,'
-        f'{base64.b64encode(file.getvalue()).decode()}"><figcaption>as the network sees it: {text}</figcaption></figure>'
+        f'<figure style="margin: 0 12px; width: {side + 2}px; line-height: 1.3"><img style="border: 1px solid grey" '
+        f'alt="the digit as the network sees it: {text}" width="{side}" height="{side}" '
+        f'src="data:image/png;base64,{data}"><figcaption>as the network sees it: {text}</figcaption></figure>'
     )
 
 
@@ -380,9 +382,11 @@ def _bars_html(belief, num_classes):
     for k in range(num_classes):
         p = 0.0 if belief is None else float(belief[k])
         best = belief is not None and k == belief.argmax()
+        bar = f"height: 14px; width: {150 * p:.0f}px; background: {ORANGE if best else SKY}"
         rows.append(
-            f'<tr><th scope="row">{k}</th><td style="width: 150px"><div style="height: 14px; width: {150 * p:.0f}px; '
-            f'background: {ORANGE if best else SKY}"></div></td><td style="text-align: right; width: 4em">'
-            f"{'' if belief is None else f'{p:.1%}'}</td><td>{'◀ answer' if best else ''}</td></tr>"
+            f'<tr style="line-height: 1.6"><th scope="row">{k}</th>'
+            f'<td style="width: 150px"><div style="{bar}"></div></td>'
+            f'<td style="text-align: right; width: 4em">{"" if belief is None else f"{p:.1%}"}</td>'
+            f"<td>{'◀ answer' if best else ''}</td></tr>"
         )
     return f'<table><caption style="text-align: left">belief</caption>{"".join(rows)}</table>'

@@ -1,7 +1,7 @@
 """The pad in a real browser, in JupyterLab and as a web page: strokes by mouse, finger and keys arrive and are read.
 
-Needs Debian's ``chromium`` (or ``CHROMIUM``, the path of another) and the packages playwright and voila, else every test
-here is skipped. With ``FIGURES_FOLDER`` set, the pictures of pad and web page are written there.
+Needs Debian's ``chromium`` (or ``CHROMIUM``, the path of another) and the packages playwright and voila, else every
+test here is skipped. With ``FIGURES_FOLDER`` set, the pictures of pad and web page are written there.
 """
 
 import json
@@ -44,14 +44,16 @@ class Page:
         page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
 
     def pad(self, n=0):
-        """The page's ``n``-th pad as a locator, scrolled into view."""
-        pad = self.page.locator(".widget-vbox:has(> .widget-hbox canvas)").nth(n)
-        pad.wait_for(timeout=60_000)
-        pad.scroll_into_view_if_needed()
-        return pad
+        """The page's ``n``-th pad as a locator."""
+        return self.page.locator(".widget-vbox:has(> .widget-hbox canvas)").nth(n)
 
     def corner(self, n=0):
-        box = self.pad(n).locator("canvas").last.bounding_box()
+        """Where the pad's canvas begins on the screen, once it is in view and at rest."""
+        canvas, box = self.pad(n).locator("canvas").last, None
+        canvas.wait_for(timeout=60_000)
+        canvas.scroll_into_view_if_needed()
+        while box != (box := canvas.bounding_box()):
+            self.page.wait_for_timeout(300)
         return box["x"], box["y"]
 
     def draw(self, strokes, n=0):
@@ -63,7 +65,7 @@ class Page:
                 self.page.mouse.move(left + x, top + y)
             self.page.mouse.up()
 
-    def says(self, text, n=0, timeout=20):
+    def says(self, text, n=0, timeout=60):
         self.pad(n).locator("[role=status]", has_text=text).wait_for(timeout=1000 * timeout)
 
     def press(self, name, n=0):
@@ -127,11 +129,12 @@ def browser():
 def lab(tmp_path_factory):
     """JupyterLab on a copy of the notebooks and a notebook with two pads."""
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", folder, dirs_exist_ok=True)
+    for name in ("notebooks", "figures"):
+        shutil.copytree(ROOT / name, folder / name)
     cells = [PADS, "DigitPad(model)", "DigitPad(model)", "import time; time.sleep(3)"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, folder / "two_pads.ipynb")
+    nbformat.write(notebook, folder / "notebooks" / "two_pads.ipynb")
     options = [
         "--allow-root",
         "--IdentityProvider.token=",
@@ -166,7 +169,7 @@ def open_notebook(open_page, lab):
 
     def open_notebook(name, cells=None):
         address, log = lab
-        lab_page = open_page(f"{address}/lab/tree/{name}?reset", log)
+        lab_page = open_page(f"{address}/lab/tree/notebooks/{name}?reset", log)
         page = lab_page.page
         session = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session"
         page.wait_for_function(f"{session}?.kernel?.status == 'idle'", timeout=90_000)
@@ -202,7 +205,7 @@ def keep_picture(page, name):
 
 def test_the_notebook_runs_in_jupyterlab_and_its_pad_reads_a_digit(open_notebook):
     lab_page = open_notebook("06_draw_a_digit.ipynb")
-    lab_page.says("I read a", timeout=120)
+    lab_page.says("I read a", timeout=180)
     lab_page.press("Clear")
     lab_page.says("Draw a digit")
     lab_page.page.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
@@ -239,7 +242,7 @@ def test_the_web_page_is_ready_in_time_shows_no_code_and_reads_a_digit(open_page
     for _ in range(2):  # each page starts its own kernel; the better of two, as the machine may be busy with others
         start = time.perf_counter()
         web = open_page(*voila)
-        web.says("Draw a digit", timeout=60)
+        web.says("Draw a digit")
         ready.append(time.perf_counter() - start)
     print(f"web page ready after {ready[0]:.1f} s and {ready[1]:.1f} s")
     assert web.page.get_by_text("load_pretrained").count() == 0
@@ -293,7 +296,7 @@ def test_a_stroke_that_leaves_the_pad_ends_there(open_page, voila):
 
 def test_a_new_belief_follows_the_pen_in_time(open_page, voila):
     web = open_page(*voila)
-    web.says("Draw a digit", timeout=60)
+    web.says("Draw a digit")
     web.page.evaluate("""() => {
         window.delays = [];
         let drawn = 0;
