@@ -198,9 +198,17 @@ def voila(tmp_path_factory):
     process.wait(20)
 
 
-def keep_picture(page, name):
+def keep_picture(browser_page, name, below=10):
+    """Write the window from its top to ``below`` pixels under the pad, where ``FIGURES_FOLDER`` asks for it."""
     if folder := os.environ.get("FIGURES_FOLDER"):
-        page.screenshot(path=Path(folder) / name)
+        page, pad = browser_page.page, browser_page.pad()
+        pad.evaluate("pad => (pad.closest('.jp-CodeCell') ?? document.body).scrollIntoView()")
+        page.mouse.move(5, 5)
+        page.wait_for_timeout(500)
+        box = pad.bounding_box()
+        height = min(box["y"] + box["height"] + below, page.viewport_size["height"])
+        clip = {"x": 0, "y": 0, "width": page.viewport_size["width"], "height": height}
+        page.screenshot(path=Path(folder) / name, clip=clip)
 
 
 def test_the_notebook_runs_in_jupyterlab_and_its_pad_reads_a_digit(open_notebook):
@@ -212,7 +220,7 @@ def test_the_notebook_runs_in_jupyterlab_and_its_pad_reads_a_digit(open_notebook
     lab_page.page.wait_for_timeout(500)
     lab_page.draw(DRAWN[3, "plain"])
     lab_page.says("I read a 3")
-    keep_picture(lab_page.page, "pad_in_jupyterlab.png")
+    keep_picture(lab_page, "pad_in_jupyterlab.png")
     lab_page.assert_clean()
 
 
@@ -248,7 +256,7 @@ def test_the_web_page_is_ready_in_time_shows_no_code_and_reads_a_digit(open_page
     assert web.page.get_by_text("load_pretrained").count() == 0
     web.draw(DRAWN[2, "plain"])
     web.says("I read a 2")
-    keep_picture(web.page, "pad_as_web_page.png")
+    keep_picture(web, "pad_as_web_page.png", below=90)
     web.assert_clean()
     assert min(ready) < PAGE_READY
 
