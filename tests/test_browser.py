@@ -41,7 +41,13 @@ class Page:
     def __init__(self, page, log):
         self.page, self.log, self.errors = page, log, []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        page.on("console", lambda message: message.type == "error" and self.note(message))
+
+    def note(self, message):
+        """Keep an error; Voilà's page asks another server for an icon font that it does not need."""
+        url = message.location.get("url", "")
+        if "@fortawesome" not in url:
+            self.errors.append(f"{message.text} {url}")
 
     def pad(self, n=0):
         """The page's ``n``-th pad as a locator."""
@@ -154,9 +160,9 @@ def open_page(browser):
 
     def open_page(address, log):
         contexts.append(browser.new_context(has_touch=True, viewport={"width": 1100, "height": 700}))
-        page = contexts[-1].new_page()
-        page.goto(address, wait_until="commit", timeout=120_000)
-        return Page(page, log)
+        opened = Page(contexts[-1].new_page(), log)
+        opened.page.goto(address, wait_until="commit", timeout=120_000)
+        return opened
 
     yield open_page
     for context in contexts:
