@@ -42,12 +42,19 @@ class Page:
         self.page, self.log, self.errors = page, log, []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: message.type == "error" and self.note(message))
+        page.on("websocket", lambda socket: socket.on("framereceived", self.note_kernel_error))
 
     def note(self, message):
         """Keep an error; Voilà's page asks another server for an icon font that it does not need."""
         url = message.location.get("url", "")
         if "@fortawesome" not in url:
             self.errors.append(f"{message.text} {url}")
+
+    def note_kernel_error(self, frame):
+        """Keep what the kernel reports of a failing callback, which no page shows."""
+        text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
+        if '"ename"' in text:
+            self.errors.append(text[text.index('"ename"') :][:500])
 
     def pad(self, n=0):
         """The page's ``n``-th pad as a locator."""
