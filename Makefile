@@ -24,7 +24,15 @@ notebooks: $(VENV)/installed ## run all notebooks and store their outputs
 timings: $(VENV)/installed ## measure each notebook's minutes and memory, for README and the notebooks' heads
 	$(QUIET) $(BIN)/python -m lstm_mnist timings
 
-weights: $(VENV)/installed ## train the shipped weights anew, over five seeds (about 15 minutes)
-	$(QUIET) $(BIN)/python -m lstm_mnist weights 2019
+weights: $(VENV)/installed ## train the shipped weights and the ledger's other runs anew (about an hour)
+	for name in 2019 every_row lstm_128 rnn_128 rnn_same_parameters open_i open_f open_o; do \
+		$(QUIET) $(BIN)/python -m lstm_mnist weights $$name || exit 1; done
 
-.PHONY: help lab test notebooks timings weights
+figures: $(VENV)/installed ## remake the pictures in figures/ (the pad's need Chromium)
+	$(BIN)/python -m lstm_mnist figures
+	FIGURES_FOLDER=$(CURDIR)/figures $(BIN)/python -m pytest -q tests/test_browser.py -k "jupyterlab or web_page_is_ready"
+
+app: $(VENV)/installed ## open the drawing pad as a web page
+	$(BIN)/python -m voila notebooks/app.ipynb
+
+.PHONY: help lab test notebooks timings weights figures app

@@ -57,6 +57,15 @@ def walk(layer, x, open_gates=()):
     return rows
 
 
+def logits_after_each_row(model, images):
+    """What an ``LSTMClassifier`` would answer if the image ended after row t: ``[batch, time_steps, num_classes]``.
+
+    ``images`` is a tensor ``[batch, time_steps, num_features]``; the last row's logits are the model's own.
+    """
+    h = [row[-1] for row in walk(model.lstm, model.scale(images))]
+    return model.output_layer(tf.stack(h, axis=1))
+
+
 def trace(model, images, open_gates=()):
     """The ``Trace`` of an ``LSTMClassifier`` over images ``[n, rows, columns]``, uint8 or float in 0..1.
 
@@ -169,8 +178,7 @@ def train_every_row(model, split, steps=5000, batch_size=128, seed=0):
     @tf.function
     def step(images, labels):
         with tf.GradientTape() as tape:
-            h = tf.stack([row[-1] for row in walk(model.lstm, model.scale(images))], axis=1)
-            logits = model.output_layer(h)
+            logits = logits_after_each_row(model, images)
             every = tf.repeat(tf.cast(labels, tf.int64)[:, None], tf.shape(logits)[1], axis=1)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(every, logits))
         gradients = tape.gradient(loss, model.trainable_variables)
