@@ -479,6 +479,7 @@ def runs(groups, xlabel="test accuracy, %"):
                     ha="center", fontsize=8)  # fmt: skip
     ax.set(yticks=range(len(groups)), yticklabels=groups, xlabel=xlabel, ylim=(len(groups) - 0.5, -0.7))
     ax.grid(axis="x", color="#DDDDDD")
+    return fig
 
 
 # 06_draw_a_digit
