@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import LSTMClassifier, load_mnist, save_pretrained, train
+from . import LSTMClassifier, bench, load_mnist, save_pretrained, train
 from .evaluation import LEDGER
 from .lstm import WEIGHTS_FOLDER
 
@@ -78,9 +78,12 @@ def main():
     command = commands.add_parser("weights", help="train a recipe and keep its weights and ledger rows")
     command.add_argument("name", choices=RECIPES)
     command.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    bench.add_arguments(commands.add_parser("bench", help="time the same training here and in its peers"))
     arguments = parser.parse_args()
     if arguments.command == "weights":
         weights(arguments.name, arguments.seeds)
+    else:
+        bench.bench(arguments)
 
 
 if __name__ == "__main__":
