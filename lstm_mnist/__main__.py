@@ -25,7 +25,24 @@ def train_2019(seed, mnist):
     return model, {"steps": 5000, "batch_size": 128, "optimizer": "Adam, learning rate 0.001"}
 
 
-RECIPES = {"2019": train_2019}
+def train_quick(seed, mnist):
+    """As good as 2019 in a fifth of the steps: the learning rate rises to 0.005, then falls to 0.
+
+    Steps, learning rate and batch were chosen on the validation split with seed 0.
+    """
+    keras.utils.set_random_seed(seed)
+    model = LSTMClassifier()
+    steps, peak = 1000, 0.005
+    schedule = keras.optimizers.schedules.CosineDecay(
+        peak / 25, decay_steps=steps - steps // 4, alpha=0.0, warmup_target=peak, warmup_steps=steps // 4
+    )
+    optimizer = keras.optimizers.Adam(schedule, global_clipnorm=1.0)
+    train(model, mnist.train, steps=steps, batch_size=128, seed=seed, optimizer=optimizer)
+    rate = "learning rate up to 0.005 in 250 steps, down to 0 on a cosine"
+    return model, {"steps": steps, "batch_size": 128, "optimizer": f"Adam, {rate}, gradient norm at most 1"}
+
+
+RECIPES = {"2019": train_2019, "quick": train_quick}
 
 
 def weights(name, seeds):
