@@ -54,7 +54,7 @@ def products(batch, time_steps, units):
 
 
 def digits(batch, time_steps, count):
-    """Images uint8 ``[count * batch, time_steps, 28]`` and labels uint8; MNIST, or its pixels again for other lengths."""
+    """Images uint8 ``[count * batch, time_steps, 28]`` and labels uint8: MNIST's pixels, in order."""
     with np.load(MNIST_FILE) as archive:
         images, labels = archive["x_train"], archive["y_train"]
     size = count * batch
@@ -282,7 +282,7 @@ class Process:
     def __init__(self, side, settings, python=sys.executable, **work):
         # the package's own sides import it; the others run this file as a script, and nothing else of the package
         file = ["-m", "lstm_mnist.bench"] if side in ("plain", "fast") else ["-P", __file__]
-        self.errors = tempfile.TemporaryFile("w+")
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         start = time.perf_counter()
         self.process = subprocess.Popen(
             [python, *file, side, json.dumps(settings), json.dumps(WORK | work)],
