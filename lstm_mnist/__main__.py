@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import LSTMClassifier, load_mnist, save_pretrained, train
+from . import LSTMClassifier, bench, load_mnist, save_pretrained, train
 from .evaluation import LEDGER
 from .inside import OpenGateClassifier, RNNClassifier, make_figures, train_every_row
 from .lstm import WEIGHTS_FOLDER
@@ -58,8 +58,26 @@ def ledger_only(make_model):
     return recipe
 
 
+def train_quick(seed, mnist):
+    """To 0.984 in a fifth of the steps: the learning rate rises to 0.005, then falls to 0.
+
+    Steps, learning rate and batch were chosen on the validation split with seed 0.
+    """
+    keras.utils.set_random_seed(seed)
+    model = LSTMClassifier()
+    steps, peak = 1000, 0.005
+    schedule = keras.optimizers.schedules.CosineDecay(
+        peak / 25, decay_steps=steps - steps // 4, alpha=0.0, warmup_target=peak, warmup_steps=steps // 4
+    )
+    optimizer = keras.optimizers.Adam(schedule, global_clipnorm=1.0)
+    train(model, mnist.train, steps=steps, batch_size=128, seed=seed, optimizer=optimizer)
+    rate = "learning rate up to 0.005 in 250 steps, down to 0 on a cosine"
+    return model, {"steps": steps, "batch_size": 128, "optimizer": f"Adam, {rate}, gradient norm at most 1"}
+
+
 RECIPES = {
     "2019": train_2019,
+    "quick": train_quick,
     "every_row": train_every_row_recipe,
     "lstm_128": ledger_only(lambda: row_after_row(LSTMClassifier())),
     "rnn_128": ledger_only(RNNClassifier),
@@ -159,6 +177,7 @@ def main():
     commands.add_parser("timings", help="measure each notebook's minutes and memory")
     command = commands.add_parser("figures", help="remake the README's pictures")
     command.add_argument("--folder", default="figures")
+    bench.add_arguments(commands.add_parser("bench", help="time the same training here and in its peers"))
     arguments = parser.parse_args()
     if arguments.command == "timings":
         timings()
@@ -167,6 +186,8 @@ def main():
     elif arguments.command == "figures":
         for path in make_figures(arguments.folder):
             print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    else:
+        bench.bench(arguments)
 
 
 if __name__ == "__main__":
