@@ -25,14 +25,17 @@ timings: $(VENV)/installed ## measure each notebook's minutes and memory, for RE
 	$(QUIET) $(BIN)/python -m lstm_mnist timings
 
 weights: $(VENV)/installed ## train the shipped weights and the ledger's other runs anew (about an hour)
-	for name in 2019 every_row lstm_128 rnn_128 rnn_same_parameters open_i open_f open_o; do \
+	for name in 2019 quick every_row lstm_128 rnn_128 rnn_same_parameters open_i open_f open_o; do \
 		$(QUIET) $(BIN)/python -m lstm_mnist weights $$name || exit 1; done
 
 figures: $(VENV)/installed ## remake the pictures in figures/ (the pad's need Chromium)
 	$(BIN)/python -m lstm_mnist figures
 	FIGURES_FOLDER=$(CURDIR)/figures $(BIN)/python -m pytest -q tests/test_browser.py -k "jupyterlab or web_page_is_ready"
 
+bench: $(VENV)/installed ## time training in the 2019 graph, Keras, PyTorch (if installed) and here, side by side
+	$(BIN)/python -m lstm_mnist bench
+
 app: $(VENV)/installed ## open the drawing pad as a web page
 	$(BIN)/python -m voila notebooks/app.ipynb
 
-.PHONY: help lab test notebooks timings weights figures app
+.PHONY: help lab test notebooks timings weights figures bench app
