@@ -447,7 +447,9 @@ def bench(arguments):
     elif arguments.output.exists():
         old = json.loads(arguments.output.read_text())
         result |= {key: old[key] for key in ("growth", "quality") if key in old}
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+    temporary = arguments.output.with_suffix(".tmp")
+    temporary.write_text(json.dumps(result, indent=1) + "\n")
+    os.replace(temporary, arguments.output)
     print(f"\nwritten: {arguments.output.name}")
 
 

@@ -1,6 +1,7 @@
 """README, environment.yml, pyproject.toml and Makefile agree, and Binder reads them as meant."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -100,3 +101,14 @@ def test_results_in_readme_are_those_of_the_ledger(row):
     mean, spread, seeds, name = row
     accuracies = np.array([float(run["test_accuracy"]) for run in read_ledger(name)])
     assert (f"{accuracies.mean():.4f}", f"{accuracies.std(ddof=1):.4f}", str(len(accuracies))) == (mean, spread, seeds)
+
+
+def test_times_in_readme_are_those_of_the_stored_bench():
+    stored = json.loads((ROOT / "notebooks" / "08_bench.json").read_text())
+    medians = {side: np.median(row["train_ms"]) for side, row in stored["sides"].items()}
+    for side, row in stored["sides"].items():
+        reading = np.median(row["predict_s"])
+        ratio = medians["fast"] / medians[side]
+        assert f"| {row['label']} | {medians[side]:.1f} | {ratio:.2f} | {reading:.2f} |" in README
+    assert f"{stored['rounds']} rounds" in README
+    assert stored["date"] in README
