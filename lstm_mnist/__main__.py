@@ -135,7 +135,7 @@ def _write_ledger(row):
 def timings():
     """Run each notebook in its own process; write its minutes and peak memory into README and its own head."""
     rows = []
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
         seconds, gigabytes = _run_notebook(path)
         measured = f"{seconds / 60:.1f} minutes and {gigabytes:.1f} GB of memory"
         _substitute(path, r"\*Measured: about .*? on 2 CPU cores", f"*Measured: about {measured} on 2 CPU cores")
