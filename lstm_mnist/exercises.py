@@ -303,7 +303,7 @@ def _fit(choose=min, rounding=round, smallest=1):
     return fit
 
 
-_SIZES = ((100, 50, 20, 20), (30, 92, 20, 20), (200, 3, 20, 20), (60, 33, 30, 10))
+_SIZES = ((5, 3, 20, 20), (100, 50, 20, 20), (30, 92, 20, 20), (200, 3, 20, 20), (60, 33, 30, 10))
 _PHOTO = ((np.random.default_rng(2).integers(0, 256, (280, 280)).astype(np.uint8),),)
 
 
@@ -675,6 +675,7 @@ EXERCISES = {
             "height and width each got a factor of their own: the digit is stretched": (
                 lambda height, width, box_height, box_width: (box_height, box_width)
             ),
+            "a small digit has to grow: as large as possible": (_fit(lambda *factors: min(*factors, 1))),
             "the larger factor makes the digit stick out of the box; take the smaller": _fit(max),
             "height and width are exchanged: give back the height first": lambda *sizes: _fit()(*sizes)[::-1],
             "cutting the decimals off makes sides too short: round": _fit(rounding=int),

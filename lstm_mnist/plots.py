@@ -156,7 +156,7 @@ def lstm_cell(upto="output"):
 def unrolled(image, shown=(1, 2, 3, 14, 28)):
     """The same cell at several rows of a digit, h and c handed on from one to the next."""
     fig, ax = new_figure(8, 3)
-    ax.set(xlim=(-0.9, 2 * len(shown) + 0.9), ylim=(-1.3, 2.7))
+    ax.set(xlim=(-0.9, 2 * len(shown) + 1.1), ylim=(-1.3, 2.7))
     ax.axis("off")
     for k, t in enumerate(shown):
         x = 2 * k
@@ -175,7 +175,8 @@ def unrolled(image, shown=(1, 2, 3, 14, 28)):
                 arrowprops={"arrowstyle": "-|>", "color": BLUE if name == "c" else RED},
             )
             ax.text(x + 0.95, y + 0.1, f"${name}_{{{t}}}$" + (" …" if gap else ""), ha="center", fontsize=9)
-    ax.text(2 * k + 1.55, 0.8, "Dense → 10 logits", va="center", rotation=90, ha="left", fontsize=9)
+    ax.text(2 * k + 1.55, 1.22, "kept inside", va="center", fontsize=9, color=BLUE)
+    ax.text(2 * k + 1.55, 0.8, "output layer:\n10 logits", va="top", fontsize=9, color=RED)
     ax.text(k, 2.3, "one cell, the same weights at every row", ha="center", style="italic")
     ax.set_aspect("auto")
     return fig

@@ -260,6 +260,7 @@ ANSWERS = {
         fitted,
         [
             (lambda height, width, box_height, box_width: (box_height, box_width), "stretched"),
+            (lambda *sizes: fitted(*sizes, choose=lambda *factors: min(*factors, 1)), "has to grow"),
             (lambda *sizes: fitted(*sizes, choose=max), "stick out"),
             (lambda *sizes: fitted(*sizes)[::-1], "exchanged"),
             (lambda *sizes: fitted(*sizes, least=0), "0 wide"),
