@@ -35,7 +35,11 @@ figures: $(VENV)/installed ## remake the pictures in figures/ (the pad's need Ch
 bench: $(VENV)/installed ## time training in the 2019 graph, Keras, PyTorch (if installed) and here, side by side
 	$(BIN)/python -m lstm_mnist bench
 
+N := 2
+workers: $(VENV)/installed ## train on N=2 worker processes of this machine, and check that the result is that of one
+	$(QUIET) $(BIN)/python -m lstm_mnist workers --count $(N)
+
 app: $(VENV)/installed ## open the drawing pad as a web page
 	$(BIN)/python -m voila notebooks/app.ipynb
 
-.PHONY: help lab test notebooks timings weights figures bench app
+.PHONY: help lab test notebooks timings weights figures bench workers app

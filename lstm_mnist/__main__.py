@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import LSTMClassifier, bench, load_mnist, save_pretrained, train
+from . import LSTMClassifier, bench, bigger, load_mnist, save_pretrained, train
 from .evaluation import LEDGER
 from .inside import OpenGateClassifier, RNNClassifier, make_figures, train_every_row
 from .lstm import WEIGHTS_FOLDER
@@ -168,6 +168,21 @@ def _substitute(path, pattern, text):
     os.replace(temporary, path)
 
 
+def workers(count, steps, seed=0):
+    """Train on worker processes and in this one: print each worker's share, check that the results are the same."""
+    run = bigger.run_workers(count, steps=steps, seed=seed)
+    for n, share in enumerate(run.shares):
+        (first, end), seconds = share["images"], share["seconds"]
+        print(f"worker {n}: images {first} to {end - 1} of each of {steps} batches, {seconds:.1f} s", flush=True)
+    keras.utils.set_random_seed(seed)
+    model = LSTMClassifier()
+    history = train(model, load_mnist().train, steps=steps, seed=seed, print_every=0)
+    np.testing.assert_allclose(run.history, np.stack(history), atol=1e-4)
+    for theirs, ours in zip(run.weights, model.get_weights(), strict=True):
+        np.testing.assert_allclose(theirs, ours, atol=1e-4)
+    print("losses, accuracies, gradient norms and final weights equal those of one process within 1e-4")
+
+
 def main():
     parser = argparse.ArgumentParser(prog="python -m lstm_mnist", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -178,6 +193,9 @@ def main():
     command = commands.add_parser("figures", help="remake the README's pictures")
     command.add_argument("--folder", default="figures")
     bench.add_arguments(commands.add_parser("bench", help="time the same training here and in its peers"))
+    command = commands.add_parser("workers", help="train on several worker processes, compare with one")
+    command.add_argument("--count", type=int, default=2)
+    command.add_argument("--steps", type=int, default=200)
     arguments = parser.parse_args()
     if arguments.command == "timings":
         timings()
@@ -186,6 +204,8 @@ def main():
     elif arguments.command == "figures":
         for path in make_figures(arguments.folder):
             print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    elif arguments.command == "workers":
+        workers(arguments.count, arguments.steps)
     else:
         bench.bench(arguments)
 
