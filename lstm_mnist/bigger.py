@@ -67,8 +67,13 @@ def message_bytes(model):
     return 4 * (model.count_params() + 2)
 
 
-def check_strategy(strategy, model, optimizer, batch_size):
-    """Raise ``ValueError`` unless ``train`` can share this work out."""
+def scope(strategy, model, optimizer, batch_size):
+    """The context in which to make the rest of the optimizer; of no effect for ``strategy`` None.
+
+    Raises ``ValueError`` for a strategy, model, optimizer or batch that cannot be shared out.
+    """
+    if strategy is None:
+        return contextlib.nullcontext()
     kinds = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
     if not isinstance(strategy, kinds):
         raise ValueError(
@@ -81,6 +86,7 @@ def check_strategy(strategy, model, optimizer, batch_size):
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise ValueError(f"batch_size is {batch_size}: choose a multiple of {replicas}, the number of replicas")
+    return strategy.scope()
 
 
 def is_chief(strategy):

@@ -1,6 +1,5 @@
 """The 2019 recipe's training loop: many steps a call, each step's own numbers, checkpoints that resume exactly."""
 
-import contextlib
 import importlib.util
 import json
 import os
@@ -70,9 +69,7 @@ def train(
         check_positive(name, value)
     model.check(split.images[:1])
     check_labels(split.labels, len(split), model.num_classes)
-    if strategy is not None:
-        bigger.check_strategy(strategy, model, optimizer, batch_size)
-    with strategy.scope() if strategy else contextlib.nullcontext():
+    with bigger.scope(strategy, model, optimizer, batch_size):
         if optimizer is None:
             optimizer = keras.optimizers.Adam(learning_rate=0.001)
         optimizer.build(model.trainable_variables)
@@ -92,8 +89,10 @@ def train(
         progress = os.environ.get("LSTM_MNIST_PROGRESS", "1") != "0"
     shapes = [(batch_size, *values.shape[1:]) for values in (split.images, split.labels)]
     train_steps = make_train_steps(model, optimizer, *shapes, split.labels.dtype, augment, measure, strategy)
-    lost = bigger.lost_workers_named(checkpoint_folder) if strategy else contextlib.nullcontext()
-    with lost, tqdm(total=steps, initial=done, unit="step", leave=False, file=sys.stdout, disable=not progress) as bar:
+    with (
+        bigger.lost_workers_named(checkpoint_folder),
+        tqdm(total=steps, initial=done, unit="step", leave=False, file=sys.stdout, disable=not progress) as bar,
+    ):
         while done < steps:
             stops = [steps, done + STEPS_PER_CALL, _next_multiple(checkpoint_every, done)]
             if print_every:

@@ -31,8 +31,8 @@ def small_model(seed=3):
 
 
 TWO_DEVICES = """
-import keras, numpy as np, tensorflow as tf
 import lstm_mnist
+import keras, numpy as np, tensorflow as tf
 from lstm_mnist import augment, bigger
 
 strategy = tf.distribute.MirroredStrategy(bigger.logical_cpus(2))
@@ -42,7 +42,7 @@ def run(strategy=None, **settings):
     keras.utils.set_random_seed(0)
     with (strategy or tf.distribute.get_strategy()).scope():
         model = lstm_mnist.LSTMClassifier(8)
-        optimizer = keras.optimizers.Adam(0.01, global_clipnorm=0.5, weight_decay=0.1, use_ema=True, ema_momentum=0.9)
+        optimizer = keras.optimizers.Adam(0.01, global_clipnorm=0.1, weight_decay=0.1, use_ema=True, ema_momentum=0.9)
     model.lstm.implementation = "plain"
     distort = lambda images, n: augment.distort(images, [n, 1])
     history = lstm_mnist.train(model, split, 7, 32, 3, optimizer, 3, augment=distort, strategy=strategy)
@@ -50,7 +50,7 @@ def run(strategy=None, **settings):
     return np.stack(history), model.get_weights()
 
 (histories, weights) = zip(run(), run(strategy))
-assert histories[0][2].max() > 0.5, "the clipping has to matter"
+assert histories[0][2].max() > 0.1, "the clipping has to matter"
 np.testing.assert_allclose(*histories, atol=1e-5)
 for one, two in zip(*weights, strict=True):
     np.testing.assert_allclose(one, two, atol=1e-5)
