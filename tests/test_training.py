@@ -1,8 +1,10 @@
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+import weakref
 
 import keras
 import numpy as np
@@ -209,3 +211,13 @@ def test_missing_tensorboard_is_named_with_its_remedy(split, tmp_path, monkeypat
     with pytest.raises(ImportError, match=r"pip install 'lstm-mnist\[tensorboard\]'"):
         lstm_mnist.train(small_model(), split, 5, 8, tensorboard_folder=tmp_path / "logs")
     assert not (tmp_path / "logs").exists()
+
+
+def test_the_graph_of_the_steps_is_freed():
+    model, optimizer = small_model(), keras.optimizers.Adam()
+    optimizer.build(model.trainable_variables)
+    train_steps = lstm_mnist.training.make_train_steps(model, optimizer, [4, 28, 28])
+    graph = weakref.ref(train_steps.graph)
+    del train_steps
+    gc.collect()
+    assert graph() is None
