@@ -8,10 +8,8 @@ Equal to the plain loop of ``lstm.LSTM`` up to rounding. What makes it fast:
 - the backward pass keeps every row's gradient and forms the weights' gradient of many rows as one product;
 - the batch is cut in two halves: two chains of operations that TensorFlow runs side by side.
 
-The rows stand in the graph one after the other, which is fast, but 784 of them would take minutes to build and
-gigabytes to hold. More rows than ``ROWS_A_BLOCK`` therefore go round a loop, a block a turn; between the turns only
-``x``, ``h`` and ``c`` are kept, and the backward pass computes the rest of a block anew: a quarter more time, and
-memory that hardly grows.
+The rows stand in the graph one after the other, which is fast, but 784 of them would take a minute to build and a
+gigabyte to hold. More rows than ``ROWS_AT_MOST`` go round a loop, ``ROWS_A_TURN`` at a time.
 """
 
 import functools
@@ -19,7 +17,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-ROWS_A_BLOCK = 28  # rows without a loop: an MNIST digit
+ROWS_AT_MOST = 28  # rows without a loop: an MNIST digit
+ROWS_A_TURN = 7  # rows of a loop's turn
 ROWS_A_PRODUCT = 4  # rows whose weight gradients form one product: what still fits into a core's cache
 
 
@@ -49,101 +48,108 @@ def _halves(value):
 
 def _blocks(x, h, c, weights, bias, return_sequences):
     """What ``_rows`` computes, in a graph that does not grow with the rows."""
-    count, rest = divmod(x.shape[1], ROWS_A_BLOCK)
-    if count + bool(rest) == 1:
+    if x.shape[1] <= ROWS_AT_MOST:
         return _graph(x, weights, return_sequences)(x, h, c, weights, bias)
+    turns, rest = divmod(x.shape[1], ROWS_A_TURN)
     if rest:
-        *outputs, h, c = _blocks(x[:, :rest], h, c, weights, bias, return_sequences)
-    blocks = tf.stack(tf.split(x[:, rest:], count, axis=1))
-    run = _graph(blocks[0], weights, return_sequences, keep=False)
-    every = tf.TensorArray(x.dtype, count, element_shape=[None, ROWS_A_BLOCK, h.shape[1]])
+        *outputs, h, c = _graph(x[:, :rest], weights, return_sequences)(x[:, :rest], h, c, weights, bias)
+    blocks = tf.stack(tf.split(x[:, rest:], turns, axis=1))
+    run = _graph(blocks[0], weights, return_sequences)
+    every = tf.TensorArray(x.dtype, turns, element_shape=[None, ROWS_A_TURN, h.shape[1]])
 
     def turn(n, every, h, c):
         *outputs, h, c = run(blocks[n], h, c, weights, bias)
         return n + 1, every.write(n, outputs[0]) if outputs else every, h, c
 
-    _, every, h, c = tf.while_loop(lambda n, *_: n < count, turn, (0, every, h, c), maximum_iterations=count)
+    _, every, h, c = tf.while_loop(lambda n, *_: n < turns, turn, (0, every, h, c), maximum_iterations=turns)
     if not return_sequences:
         return h, c
-    later = tf.concat(tf.unstack(every.stack(), count), axis=1)
+    later = tf.concat(tf.unstack(every.stack(), turns), axis=1)
     return tf.concat([*outputs, later], axis=1) if rest else later, h, c
 
 
-def _graph(x, weights, return_sequences, keep=True):
-    """``_rows`` for an ``x`` of this shape as a graph, built once for all models and batches.
+def _graph(x, weights, return_sequences):
+    """``_rows`` for an ``x`` of this shape as a graph, built once for all models.
 
     A gradient of ``tf.custom_gradient``, once in a graph, holds that graph for good: here it is one that is used again.
     """
-    return _build(*x.shape[1:], weights.shape[1], x.dtype, return_sequences, keep)
+    return _build(*x.shape, weights.shape[1], x.dtype, return_sequences)
 
 
 @functools.cache
-def _build(rows, features, gates, dtype, return_sequences, keep):
+def _build(batch, rows, features, gates, dtype, return_sequences):
     units = gates // 4
-    shapes = [None, rows, features], [None, units], [None, units], [features + units, gates], [gates]
+    shapes = [batch, rows, features], [batch, units], [batch, units], [features + units, gates], [gates]
     signature = [tf.TensorSpec(shape, dtype) for shape in shapes]
-    return tf.function(lambda *values: _rows(*values, return_sequences, keep), signature, autograph=False)
+    return tf.function(lambda *values: _rows(*values, return_sequences), signature, autograph=False)
 
 
-def _rows(x, h, c, weights, bias, return_sequences, keep=True):
-    """The rows one after the other: ``(h, c)`` after the last, behind every ``h`` with ``return_sequences``.
-
-    For the gradient, what each row computed is kept, or else (``keep=False``) computed again.
-    """
+def _rows(x, h, c, weights, bias, return_sequences):
+    """The rows one after the other: ``(h, c)`` after the last, behind every ``h`` with ``return_sequences``."""
 
     @tf.custom_gradient
-    def rows(*values):
-        outputs, c, kept = _forward(*values)
+    def rows(x, h, c, weights, bias):
+        every_h, every_c, every_gates = _forward(x, h, c, weights, bias)
 
         def backward(*gradients):
-            every_h = tf.unstack(gradients[0], axis=1) if return_sequences else []
-            return _backward(*values, kept if keep else _forward(*values)[-1], every_h, *gradients[-2:])
+            """From the gradients of the results to those of the arguments."""
+            *d_outputs, dh, dc = gradients
+            d_outputs = tf.unstack(d_outputs[0], axis=1) if d_outputs else None
+            rows = zip(tf.unstack(x, axis=1), [h, *every_h], [c, *every_c], every_c, every_gates, strict=False)
+            return _backward(list(rows), weights, d_outputs, dh, dc)
 
-        return ((tf.stack(outputs, axis=1),) if return_sequences else ()) + (outputs[-1], c), backward
+        outputs = (tf.stack(every_h, axis=1),) if return_sequences else ()
+        return (*outputs, every_h[-1], every_c[-1]), backward
 
     return rows(x, h, c, weights, bias)
 
 
 def _forward(x, h, c, weights, bias):
-    """Every row's ``h``, the last ``c``, and what the backward pass needs of each row."""
+    """Each row's ``h``, ``c`` and gates."""
     units = weights.shape[1] // 4
     halve = tf.constant(np.repeat([0.5, 0.5, 1, 0.5], units), weights.dtype)  # i, f, candidate, o
     halved_weights, halved_bias = weights * halve, bias * halve
-    outputs, kept = [], []
+    every_h, every_c, every_gates = [], [], []
     for x_t in tf.unstack(x, axis=1):
-        joint = tf.concat([x_t, h], axis=1)
-        gates = tf.tanh(tf.nn.bias_add(joint @ halved_weights, halved_bias))
-        i, f, candidate, o = tf.split(gates, 4, axis=1)
-        i, f, o = (0.5 + 0.5 * gate for gate in (i, f, o))
-        old_c, c = c, f * c + i * candidate
-        squashed = tf.tanh(c)
-        h = o * squashed
-        kept.append((joint, i, f, candidate, o, old_c, squashed))
-        outputs.append(h)
-    return outputs, c, kept
+        gates = tf.tanh(tf.nn.bias_add(tf.concat([x_t, h], axis=1) @ halved_weights, halved_bias))
+        i, f, candidate, o = _split(gates)
+        c = f * c + i * candidate
+        h = o * tf.tanh(c)
+        every_h.append(h)
+        every_c.append(c)
+        every_gates.append(gates)
+    return every_h, every_c, every_gates
 
 
-def _backward(x, h, c, weights, bias, kept, d_outputs, dh, dc):
-    """From the gradients of the results to those of the arguments, row by row from the last."""
+def _split(gates):
+    """``i, f, candidate, o`` of one row, from the tanh of all four."""
+    i, f, candidate, o = tf.split(gates, 4, axis=1)
+    i, f, o = (0.5 + 0.5 * gate for gate in (i, f, o))
+    return i, f, candidate, o
+
+
+def _backward(rows, weights, d_outputs, dh, dc):
+    """The gradients in ``x, h, c, weights, bias``, row by row from the last: each ``(x_t, h, c, new c, gates)``."""
     units = weights.shape[1] // 4
     d_input, d_recurrent = tf.split(tf.transpose(weights), [weights.shape[0] - units, units], axis=1)
     dx, d_weights, d_bias, joints, dzs = [], [], [], [], []
-    for t in reversed(range(len(kept))):
-        joint, i, f, candidate, o, old_c, squashed = kept[t]
+    for t, (x_t, h, c, new_c, gates) in reversed(list(enumerate(rows))):
+        i, f, candidate, o = _split(gates)
+        squashed = tf.tanh(new_c)
         if d_outputs:
             dh += d_outputs[t]
         dc += _tanh_gradient(squashed, dh * o)
         dz = tf.concat(
             [
                 _sigmoid_gradient(i, dc * candidate),
-                _sigmoid_gradient(f, dc * old_c),
+                _sigmoid_gradient(f, dc * c),
                 _tanh_gradient(candidate, dc * i),
                 _sigmoid_gradient(o, dh * squashed),
             ],
             axis=1,
         )
         dh, dc = dz @ d_recurrent, dc * f
-        joints.append(joint)
+        joints.append(tf.concat([x_t, h], axis=1))
         dzs.append(dz)
         if t % ROWS_A_PRODUCT == 0:
             every_dz = tf.concat(dzs, axis=0)

@@ -104,7 +104,8 @@ def test_gradients_are_finite_differences():
 
 @pytest.mark.parametrize(("compiled", "steps"), [(True, 4), (True, 8), (False, 4)])
 def test_second_order_gradients(compiled, steps, monkeypatch):
-    monkeypatch.setattr(fast, "ROWS_A_BLOCK", 4)
+    monkeypatch.setattr(fast, "ROWS_AT_MOST", 4)
+    monkeypatch.setattr(fast, "ROWS_A_TURN", 3)
     x, *_ = inputs(3, steps, 2, 3, "float64")
 
     def run(kind):
@@ -128,7 +129,8 @@ def test_second_order_gradients(compiled, steps, monkeypatch):
 @pytest.mark.parametrize("steps", [3, 4, 6, 8])
 def test_more_rows_than_a_block(steps, monkeypatch):
     """A block, and more, with and without rows left over."""
-    monkeypatch.setattr(fast, "ROWS_A_BLOCK", 3)
+    monkeypatch.setattr(fast, "ROWS_AT_MOST", 3)
+    monkeypatch.setattr(fast, "ROWS_A_TURN", 2)
     for sequences, with_state in ((False, False), (True, True)):
         arguments = *inputs(3, steps, 2, 4, "float64"), with_state, True
         ours, plain = (
@@ -145,7 +147,7 @@ def test_a_graph_does_not_grow_with_the_rows():
         graph = tf.function(lambda x: made(x)).get_concrete_function(x).graph.as_graph_def()
         return len(graph.node) + sum(len(function.node_def) for function in graph.library.function)
 
-    assert operations(10 * fast.ROWS_A_BLOCK) == operations(20 * fast.ROWS_A_BLOCK)
+    assert operations(10 * fast.ROWS_AT_MOST) == operations(20 * fast.ROWS_AT_MOST)
 
 
 def test_graphs_are_freed():
