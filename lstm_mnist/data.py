@@ -221,7 +221,7 @@ def check_images(images):
 
 
 def check_labels(labels, num_images, num_classes):
-    """Raise ``ValueError`` unless integers ``[num_images]`` in ``0..num_classes-1``, or logits ``[num_images, num_classes]``."""
+    """Raise ``ValueError`` unless integers ``[num_images]`` in ``0..num_classes-1``, or finite logits a class."""
     labels = np.asarray(labels)
     if labels.dtype.kind == "f" and labels.shape == (num_images, num_classes) and np.isfinite(labels).all():
         return
