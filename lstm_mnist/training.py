@@ -124,12 +124,21 @@ def make_train_steps(
             with tf.GradientTape() as tape:
                 loss, accuracy = measure(labels[k], model(seen, training=True))
             gradients = tape.gradient(loss, model.trainable_variables)
-            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+            _update(optimizer, gradients, model.trainable_variables)
             norm = tf.linalg.global_norm(gradients)
             measured = measured.write(k, tf.stack([tf.cast(v, tf.float32) for v in (loss, accuracy, norm)]))
         return measured.stack()
 
     return train_steps.get_concrete_function(*signature)
+
+
+def _update(optimizer, gradients, variables):
+    """Keras's ``apply_gradients``; on one device without its sum over devices, which would hold the graph for good."""
+    pairs = zip(gradients, variables, strict=True)
+    if tf.distribute.has_strategy():
+        optimizer.apply_gradients(pairs)
+    else:
+        tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
 
 
 def _summary_writer(folder):

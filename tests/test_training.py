@@ -1,8 +1,10 @@
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+import weakref
 
 import keras
 import numpy as np
@@ -259,3 +261,13 @@ def test_an_averaging_optimizer_leaves_the_average_in_the_model(split):
     for average, *both in zip(averaged, one, two, strict=True):
         np.testing.assert_allclose(average, 0.25 * both[0] + 0.75 * both[1], atol=1e-6)
         assert not np.allclose(average, both[1], atol=1e-6)
+
+
+def test_the_graph_of_the_steps_is_freed():
+    model, optimizer = small_model(), keras.optimizers.Adam()
+    optimizer.build(model.trainable_variables)
+    train_steps = lstm_mnist.training.make_train_steps(model, optimizer, [4, 28, 28])
+    graph = weakref.ref(train_steps.graph)
+    del train_steps
+    gc.collect()
+    assert graph() is None
