@@ -59,19 +59,19 @@ def ledger_only(make_model):
 
 
 def train_quick(seed, mnist):
-    """To 0.984 in a fifth of the steps: the learning rate rises to 0.005, then falls to 0.
+    """What 2019 took 5,000 steps for, in 1,100: the learning rate rises to 0.005, then falls to 0.
 
-    Steps, learning rate and batch were chosen on the validation split with seed 0.
+    Steps, learning rate, its rise and batch were chosen on the validation split with seeds 0 to 2.
     """
     keras.utils.set_random_seed(seed)
     model = LSTMClassifier()
-    steps, peak = 1000, 0.005
+    steps, peak = 1100, 0.005
     schedule = keras.optimizers.schedules.CosineDecay(
-        peak / 25, decay_steps=steps - steps // 4, alpha=0.0, warmup_target=peak, warmup_steps=steps // 4
+        peak / 25, decay_steps=steps - steps // 10, alpha=0.0, warmup_target=peak, warmup_steps=steps // 10
     )
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=1.0)
     train(model, mnist.train, steps=steps, batch_size=128, seed=seed, optimizer=optimizer)
-    rate = "learning rate up to 0.005 in 250 steps, down to 0 on a cosine"
+    rate = "learning rate up to 0.005 in 110 steps, down to 0 on a cosine"
     return model, {"steps": steps, "batch_size": 128, "optimizer": f"Adam, {rate}, gradient norm at most 1"}
 
 

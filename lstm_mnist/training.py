@@ -1,5 +1,6 @@
 """The 2019 recipe's training loop: many steps a call, each step's own numbers, checkpoints that resume exactly."""
 
+import gc
 import importlib.util
 import json
 import os
@@ -99,6 +100,8 @@ def train(
     if print_every:
         tqdm.write("Optimization Finished!")
     optimizer.finalize_variable_values(model.trainable_variables)
+    del train_steps
+    gc.collect()  # a graph is a circle of references: without this it stays for minutes
     return History(*np.concatenate(history).T)
 
 
