@@ -5,6 +5,7 @@ runs, under that peer's own Python. A process takes orders, one JSON line each, 
 """
 
 import datetime
+import functools
 import json
 import os
 import platform
@@ -24,18 +25,32 @@ WORK = {"batch": 128, "time_steps": 28, "units": 128}
 FEATURES, CLASSES = 28, 10
 COUNT = 20  # batches that a process holds ready, and steps of one call where a side can take many
 
-TOGETHER = {"intra": CORES, "inter": CORES}  # TensorFlow's default: every operation may use all cores
-SIDE_BY_SIDE = {"intra": 1, "inter": CORES}  # one core an operation, several operations at once
+TOGETHER = {"intra": CORES, "inter": CORES, "onednn": 1}  # TensorFlow's default: an operation may use all cores
+SIDE_BY_SIDE = {"intra": 1, "inter": CORES, "onednn": 1}  # one core an operation, several operations at once
+WITHOUT = {"onednn": 0}
+DEFAULTS = (TOGETHER, TOGETHER | WITHOUT)
+ANY = (*DEFAULTS, SIDE_BY_SIDE, SIDE_BY_SIDE | WITHOUT)
 #: side: (what it is, the settings it chooses its own best from)
 SIDES = {
-    "2019": ("the 2019 program's graph", (TOGETHER, SIDE_BY_SIDE)),
-    "keras": ("keras.layers.LSTM, fit, defaults", (TOGETHER,)),
-    "keras many": ("keras.layers.LSTM, fit, 20 steps a call", (TOGETHER, SIDE_BY_SIDE)),
-    "keras unrolled": ("keras.layers.LSTM, fit, unrolled", (TOGETHER,)),
-    "keras jit": ("keras.layers.LSTM, fit, XLA", (TOGETHER,)),
+    "2019": ("the 2019 program's graph", ANY),
+    "keras": ("keras.layers.LSTM, fit, defaults", DEFAULTS),
+    "keras many": ("keras.layers.LSTM, fit, 20 steps a call", ANY),
+    "keras unrolled": ("keras.layers.LSTM, fit, unrolled", DEFAULTS),
+    "keras jit": ("keras.layers.LSTM, fit, XLA", DEFAULTS),
     "torch": ("PyTorch nn.LSTM", ({"intra": CORES}, {"intra": 1})),
-    "plain": ("lstm_mnist, plain", (TOGETHER, SIDE_BY_SIDE)),
-    "fast": ("lstm_mnist, fast", (TOGETHER, SIDE_BY_SIDE)),
+    "plain": ("lstm_mnist, plain", ANY),
+    "fast": ("lstm_mnist, fast", ANY),
+}
+PEERS = ("2019", "keras", "keras many", "keras unrolled", "keras jit", "torch", "2019 recipe")
+#: rung: (side, settings), each with what the rungs before it have
+LADDER = {
+    "the plain layer": ("plain, one step a call", TOGETHER | WITHOUT),
+    "oneDNN": ("plain, one step a call", TOGETHER),
+    "20 steps a call": ("plain", TOGETHER),
+    "one tanh for four gates": ("one tanh", TOGETHER),
+    "one product for row and state": ("one product", TOGETHER),
+    "the backward pass by hand": ("own backward", TOGETHER),
+    "two halves side by side": ("fast", SIDE_BY_SIDE),
 }
 GROWTH = {
     "batch": (32, 128, 512, 2048),
@@ -73,8 +88,8 @@ def scaled(images):
 
 
 def start_tensorflow(settings):
-    """TensorFlow, imported with oneDNN on and the side's threads."""
-    os.environ.update(TF_ENABLE_ONEDNN_OPTS="1", TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow")
+    """TensorFlow, imported with the side's threads."""
+    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow")
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(settings["intra"])
@@ -82,13 +97,12 @@ def start_tensorflow(settings):
     return tf
 
 
-def make_2019(settings, batch, time_steps, units, count):
-    """The 2019 program: placeholders, BasicLSTMCell, static_rnn, one ``session.run`` a step."""
+def graph_2019(settings, time_steps, units, seed=0):
+    """The 2019 program: placeholders, BasicLSTMCell, static_rnn; one step and the predictions, by ``session.run``."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     tf = start_tensorflow(settings).compat.v1
     tf.disable_eager_execution()
-    images, labels = digits(batch, time_steps, count)
-    images, labels = scaled(images), np.eye(CLASSES, dtype=np.float32)[labels]
+    tf.set_random_seed(seed)
     x, y = tf.placeholder("float", [None, time_steps, FEATURES]), tf.placeholder("float", [None, CLASSES])
     weights, biases = tf.Variable(tf.random_normal([units, CLASSES])), tf.Variable(tf.random_normal([CLASSES]))
     cell = tf.nn.rnn_cell.BasicLSTMCell(units, forget_bias=1.0)
@@ -100,13 +114,24 @@ def make_2019(settings, batch, time_steps, units, count):
     session = tf.Session()
     session.run(tf.global_variables_initializer())
 
-    def train(steps):
-        for n in range(steps):
-            here = slice(n % count * batch, (n % count + 1) * batch)
-            session.run(update, {x: images[here], y: labels[here]})
+    def step(images, labels):
+        session.run(update, {x: images, y: labels})
 
     def predict(test):
         return np.concatenate([session.run(prediction, {x: part}) for part in np.split(scaled(test), 10)])
+
+    return step, predict
+
+
+def make_2019(settings, batch, time_steps, units, count):
+    step, predict = graph_2019(settings, time_steps, units)
+    images, labels = digits(batch, time_steps, count)
+    images, labels = scaled(images), np.eye(CLASSES, dtype=np.float32)[labels]
+
+    def train(steps):
+        for n in range(steps):
+            here = slice(n % count * batch, (n % count + 1) * batch)
+            step(images[here], labels[here])
 
     return train, predict
 
@@ -151,12 +176,15 @@ def make_keras(settings, batch, time_steps, units, count, unroll=False, steps_pe
     return train, lambda test: np.concatenate([run(tf.constant(part)) for part in np.split(scaled(test), 10)])
 
 
-def make_ours(settings, batch, time_steps, units, count, implementation):
+def make_ours(settings, batch, time_steps, units, count, implementation="fast", arithmetic=None, steps_a_call=COUNT):
+    """``arithmetic`` takes the place of ``fast.lstm``: a rung of the ladder."""
     tf = start_tensorflow(settings)
     import keras
 
-    from lstm_mnist import LSTMClassifier
+    from lstm_mnist import LSTMClassifier, fast
     from lstm_mnist.training import make_train_steps
+
+    fast.lstm = arithmetic or fast.lstm
 
     images, labels = digits(batch, time_steps, count)
     images = tf.constant(images.reshape(count, batch, time_steps, FEATURES))
@@ -168,8 +196,9 @@ def make_ours(settings, batch, time_steps, units, count, implementation):
     steps_of = make_train_steps(model, optimizer, [batch, time_steps, FEATURES])
 
     def train(steps):
-        for start in range(0, steps, count):
-            steps_of(images[: steps - start], labels[: steps - start]).numpy()
+        for start in range(0, steps, steps_a_call):
+            size = min(steps_a_call, steps - start)
+            steps_of(images[:size], labels[:size]).numpy()
 
     run = tf.function(lambda part: model(part))
     return train, lambda test: np.concatenate([run(tf.constant(part)) for part in np.split(test, 10)])
@@ -201,6 +230,36 @@ def make_torch(settings, batch, time_steps, units, count):
     return train, predict
 
 
+def one_tanh(x, state, kernel, recurrent_kernel, bias, return_sequences):
+    """The plain layer's two products a row, with one tanh for all gates."""
+    import tensorflow as tf
+
+    from lstm_mnist import fast
+
+    halve = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), recurrent_kernel.shape[0])
+    projected, recurrent = tf.tensordot(x, kernel * halve, 1) + bias * halve, recurrent_kernel * halve
+    h = c = tf.zeros_like(projected[:, 0, : recurrent_kernel.shape[0]])
+    for row in tf.unstack(projected, axis=1):
+        i, f, candidate, o = fast._split(tf.tanh(row + h @ recurrent))
+        c = f * c + i * candidate
+        h = o * tf.tanh(c)
+    return None, h, c
+
+
+def joined(x, state, kernel, recurrent_kernel, bias, return_sequences, own_backward=False):
+    """The fast layer's rows, the whole batch in one chain; differentiated by TensorFlow or by hand."""
+    import tensorflow as tf
+
+    from lstm_mnist import fast
+
+    h = c = tf.zeros([x.shape[0], recurrent_kernel.shape[0]])
+    values = x, h, c, tf.concat([kernel, recurrent_kernel], axis=0), bias
+    if own_backward:
+        return None, *fast._rows(*values, return_sequences)
+    every_h, every_c, _ = fast._forward(*values)
+    return None, every_h[-1], every_c[-1]
+
+
 MAKERS = {
     "2019": make_2019,
     "keras": make_keras,
@@ -209,7 +268,41 @@ MAKERS = {
     "keras jit": lambda *work: make_keras(*work, jit=True),
     "torch": make_torch,
     "plain": lambda *work: make_ours(*work, implementation="plain"),
-    "fast": lambda *work: make_ours(*work, implementation="fast"),
+    "fast": make_ours,
+    "plain, one step a call": lambda *work: make_ours(*work, implementation="plain", steps_a_call=1),
+    "one tanh": lambda *work: make_ours(*work, arithmetic=one_tanh),
+    "one product": lambda *work: make_ours(*work, arithmetic=joined),
+    "own backward": lambda *work: make_ours(*work, arithmetic=functools.partial(joined, own_backward=True)),
+}
+
+
+def learn_2019(settings, seed):
+    """The 2019 program's 5,000 steps on shuffled batches; returns its predictions."""
+    step, predict = graph_2019(settings, 28, 128, seed)
+    with np.load(MNIST_FILE) as archive:
+        images, labels = scaled(archive["x_train"][5000:]), np.eye(CLASSES, dtype=np.float32)[archive["y_train"][5000:]]
+    rng, order = np.random.default_rng(seed), []
+    for _ in range(5000):
+        if len(order) < 128:
+            order = rng.permutation(len(images))
+        here, order = order[:128], order[128:]
+        step(images[here], labels[here])
+    return predict
+
+
+def learn_quick(settings, seed):
+    start_tensorflow(settings)
+    from lstm_mnist import load_mnist
+    from lstm_mnist.__main__ import train_quick
+
+    model, _ = train_quick(seed, load_mnist())
+    return lambda test: model.predict(test, batch_size=1000, verbose=0)
+
+
+#: recipe: (what it is, how it learns, the side whose settings it takes)
+QUALITY = {
+    "2019 recipe": ("the 2019 program, 5,000 steps", learn_2019, "2019"),
+    "quick recipe": ("the quick recipe, 1,100 steps", learn_quick, "fast"),
 }
 
 
@@ -240,7 +333,7 @@ def peak_memory():
 
 
 def work_as(side, settings, work):
-    """The life of one side's process: build, take one step, then obey."""
+    """The life of one side's process: build, take one step (of a recipe: all), then obey."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no answer
 
@@ -252,6 +345,13 @@ def work_as(side, settings, work):
         answer(ready=True)
         for _ in sys.stdin:
             answer(value=peak())
+        return
+    if side in QUALITY:
+        predict = QUALITY[side][1](settings, work["seed"])
+        answer(ready=True)
+        sys.stdin.readline()
+        with np.load(MNIST_FILE) as archive:
+            answer(value=float(np.mean(predict(archive["x_test"]).argmax(axis=1) == archive["y_test"])))
         return
     count = COUNT if work["batch"] * work["time_steps"] <= 8192 else 2
     train, predict = MAKERS[side](settings, work["batch"], work["time_steps"], work["units"], count)
@@ -281,7 +381,7 @@ class Process:
 
     def __init__(self, side, settings, python=sys.executable, **work):
         # the package's own sides import it; the others run this file as a script, and nothing else of the package
-        file = ["-m", "lstm_mnist.bench"] if side in ("plain", "fast") else ["-P", __file__]
+        file = ["-P", __file__] if side in PEERS else ["-m", "lstm_mnist.bench"]
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         start = time.perf_counter()
         self.process = subprocess.Popen(
@@ -290,6 +390,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
+            env=os.environ | {"TF_ENABLE_ONEDNN_OPTS": str(settings.get("onednn", 1))},  # read when TensorFlow starts
         )
         self._answer()
         self.first_step = time.perf_counter() - start
@@ -378,6 +479,34 @@ def table(pythons, rounds):
     return {"peak_gflops": round(statistics.median(peaks) / 1e9, 1), "sides": sides, "missing": missing}
 
 
+def ladder(rounds):
+    """Milliseconds a step of every rung, in turn: ``{rung: [a round's, …]}``."""
+    processes = {rung: Process(*made) for rung, made in LADDER.items()}
+    times = {rung: [] for rung in LADDER}
+    for n in range(rounds + 1):
+        for rung, process in processes.items():
+            milliseconds = process.milliseconds(COUNT)
+            if n:  # the first round warms up
+                times[rung].append(round(milliseconds, 2))
+    for rung, process in processes.items():
+        process.close()
+        print(f"{rung:32} {statistics.median(times[rung]):6.1f} ms a step", flush=True)
+    return times
+
+
+def quality(settings, seeds):
+    """Each recipe from the start of its process to the end of its training, in turn; its test accuracy read once."""
+    result = {recipe: {"label": label, "seconds": [], "test_accuracy": []} for recipe, (label, *_) in QUALITY.items()}
+    for seed in range(seeds):
+        for recipe, (label, _, side) in QUALITY.items():
+            process = Process(recipe, settings[side], seed=seed)
+            result[recipe]["seconds"].append(round(process.first_step, 1))
+            result[recipe]["test_accuracy"].append(round(process.order("test")["value"], 4))
+            process.close()
+            print(f"{label}, seed {seed}: {process.first_step:.1f} s", flush=True)
+    return result
+
+
 def show(result):
     """The table, each time with its ratio to the fast side's."""
     sides, peak = result["sides"], result["peak_gflops"]
@@ -427,14 +556,16 @@ def growth(pythons, settings):
 def add_arguments(parser):
     parser.add_argument("--rounds", type=int, default=9, help="turns of each side (default 9)")
     parser.add_argument("--torch-python", default=sys.executable, metavar="PATH", help="a Python that has PyTorch")
+    parser.add_argument("--quality", type=int, default=0, metavar="SEEDS", help="also time whole trainings")
     parser.add_argument("--growth", action="store_true", help="also measure growth (some minutes more)")
     parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="where the results go, as JSON")
 
 
 def bench(arguments):
-    """Measure, print the table, and keep the numbers in ``arguments.output``."""
+    """Measure, print the table, and keep the numbers in ``arguments.output``, each part as soon as it is there."""
     pythons = {"torch": arguments.torch_python}
-    result = {
+    result = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
+    result |= {
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
         "work": WORK,
@@ -442,15 +573,23 @@ def bench(arguments):
         **table(pythons, arguments.rounds),
     }
     show(result)
+    _keep(result, arguments.output)
+    settings = {side: row["settings"] for side, row in result["sides"].items()}
+    parts = {"ladder": lambda: ladder(arguments.rounds)}
+    if arguments.quality:
+        parts["quality"] = lambda: quality(settings, arguments.quality)
     if arguments.growth:
-        result["growth"] = growth(pythons, {side: row["settings"] for side, row in result["sides"].items()})
-    elif arguments.output.exists():
-        old = json.loads(arguments.output.read_text())
-        result |= {key: old[key] for key in ("growth", "quality") if key in old}
-    temporary = arguments.output.with_suffix(".tmp")
+        parts["growth"] = lambda: growth(pythons, settings)
+    for name, measure in parts.items():
+        result[name] = measure()
+        _keep(result, arguments.output)
+
+
+def _keep(result, path):
+    temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(temporary, arguments.output)
-    print(f"\nwritten: {arguments.output.name}")
+    os.replace(temporary, path)
+    print(f"written: {path.name}\n", flush=True)
 
 
 if __name__ == "__main__":
