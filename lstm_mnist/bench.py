@@ -47,10 +47,10 @@ LADDER = {
     "the plain layer": ("plain, one step a call", TOGETHER | WITHOUT),
     "oneDNN": ("plain, one step a call", TOGETHER),
     "20 steps a call": ("plain", TOGETHER),
-    "one tanh for four gates": ("one tanh", TOGETHER),
-    "one product for row and state": ("one product", TOGETHER),
-    "the backward pass by hand": ("own backward", TOGETHER),
-    "two halves side by side": ("fast", SIDE_BY_SIDE),
+    "two halves side by side": ("two halves", SIDE_BY_SIDE),
+    "one tanh for four gates": ("one tanh", SIDE_BY_SIDE),
+    "one product for row and state": ("one product", SIDE_BY_SIDE),
+    "the backward pass by hand": ("fast", SIDE_BY_SIDE),
 }
 GROWTH = {
     "batch": (32, 128, 512, 2048),
@@ -230,34 +230,48 @@ def make_torch(settings, batch, time_steps, units, count):
     return train, predict
 
 
-def one_tanh(x, state, kernel, recurrent_kernel, bias, return_sequences):
-    """The plain layer's two products a row, with one tanh for all gates."""
+def two_products(x, kernel, recurrent_kernel, bias, one_tanh=False):
+    """The plain layer's rows, with three sigmoids and a tanh or with one tanh for all gates; the last h and c."""
     import tensorflow as tf
 
     from lstm_mnist import fast
 
-    halve = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), recurrent_kernel.shape[0])
-    projected, recurrent = tf.tensordot(x, kernel * halve, 1) + bias * halve, recurrent_kernel * halve
+    halve = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), recurrent_kernel.shape[0]) if one_tanh else 1
+    projected, recurrent_kernel = tf.tensordot(x, kernel * halve, 1) + bias * halve, recurrent_kernel * halve
     h = c = tf.zeros_like(projected[:, 0, : recurrent_kernel.shape[0]])
     for row in tf.unstack(projected, axis=1):
-        i, f, candidate, o = fast._split(tf.tanh(row + h @ recurrent))
+        gates = row + h @ recurrent_kernel
+        if one_tanh:
+            i, f, candidate, o = fast._split(tf.tanh(gates))
+        else:
+            i, f, candidate, o = tf.split(gates, 4, axis=1)
+            i, f, candidate, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(candidate), tf.sigmoid(o)
         c = f * c + i * candidate
         h = o * tf.tanh(c)
-    return None, h, c
+    return h, c
 
 
-def joined(x, state, kernel, recurrent_kernel, bias, return_sequences, own_backward=False):
-    """The fast layer's rows, the whole batch in one chain; differentiated by TensorFlow or by hand."""
+def one_product(x, kernel, recurrent_kernel, bias):
+    """The fast layer's rows, differentiated by TensorFlow; the last h and c."""
     import tensorflow as tf
 
     from lstm_mnist import fast
 
     h = c = tf.zeros([x.shape[0], recurrent_kernel.shape[0]])
-    values = x, h, c, tf.concat([kernel, recurrent_kernel], axis=0), bias
-    if own_backward:
-        return None, *fast._rows(*values, return_sequences)
-    every_h, every_c, _ = fast._forward(*values)
-    return None, every_h[-1], every_c[-1]
+    every_h, every_c, _ = fast._forward(x, h, c, tf.concat([kernel, recurrent_kernel], axis=0), bias)
+    return every_h[-1], every_c[-1]
+
+
+def in_halves(rows):
+    """``rows`` of each half of the batch, as ``fast.lstm`` is called."""
+
+    def lstm(x, state, kernel, recurrent_kernel, bias, return_sequences):
+        import tensorflow as tf
+
+        halves = [rows(half, kernel, recurrent_kernel, bias) for half in tf.split(x, 2)]
+        return None, *(tf.concat(pieces, axis=0) for pieces in zip(*halves, strict=True))
+
+    return lstm
 
 
 MAKERS = {
@@ -270,9 +284,9 @@ MAKERS = {
     "plain": lambda *work: make_ours(*work, implementation="plain"),
     "fast": make_ours,
     "plain, one step a call": lambda *work: make_ours(*work, implementation="plain", steps_a_call=1),
-    "one tanh": lambda *work: make_ours(*work, arithmetic=one_tanh),
-    "one product": lambda *work: make_ours(*work, arithmetic=joined),
-    "own backward": lambda *work: make_ours(*work, arithmetic=functools.partial(joined, own_backward=True)),
+    "two halves": lambda *work: make_ours(*work, arithmetic=in_halves(two_products)),
+    "one tanh": lambda *work: make_ours(*work, arithmetic=in_halves(functools.partial(two_products, one_tanh=True))),
+    "one product": lambda *work: make_ours(*work, arithmetic=in_halves(one_product)),
 }
 
 
