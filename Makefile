@@ -32,8 +32,8 @@ figures: $(VENV)/installed ## remake the pictures in figures/ (the pad's need Ch
 	$(BIN)/python -m lstm_mnist figures
 	FIGURES_FOLDER=$(CURDIR)/figures $(BIN)/python -m pytest -q tests/test_browser.py -k "jupyterlab or web_page_is_ready"
 
-bench: $(VENV)/installed ## time training in the 2019 graph, Keras, PyTorch (if installed) and here, side by side
-	$(BIN)/python -m lstm_mnist bench
+bench: $(VENV)/installed ## time steps and whole trainings in the 2019 graph, Keras, PyTorch (if installed) and here (a quarter of an hour)
+	$(BIN)/python -m lstm_mnist bench --quality 3
 
 app: $(VENV)/installed ## open the drawing pad as a web page
 	$(BIN)/python -m voila notebooks/app.ipynb

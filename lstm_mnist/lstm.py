@@ -24,7 +24,8 @@ class LSTM(keras.layers.Layer):
     Weights are those of ``keras.layers.LSTM``: ``kernel [features, 4 units]``, ``recurrent_kernel [units, 4 units]``,
     ``bias [4 units]``, gates in the order i, f, c, o; ``forget_bias`` is the bias f starts with. The rows are unrolled
     into the graph, one step each; a number of steps unknown in advance runs in a loop. ``implementation`` is ``'fast'``
-    (the arithmetic of ``lstm_mnist.fast``) or ``'plain'`` (``step``, row after row): the same results up to rounding.
+    (the arithmetic of ``lstm_mnist.fast``, where more than 28 rows run in a loop too) or ``'plain'`` (``step``, row
+    after row): the same results up to rounding.
     """
 
     def __init__(
