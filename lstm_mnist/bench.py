@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -51,6 +52,7 @@ LADDER = {
     "one tanh for four gates": ("one tanh", SIDE_BY_SIDE),
     "one product for row and state": ("one product", SIDE_BY_SIDE),
     "the backward pass by hand": ("fast", SIDE_BY_SIDE),
+    "without oneDNN again": ("fast", SIDE_BY_SIDE | WITHOUT),
 }
 GROWTH = {
     "batch": (32, 128, 512, 2048),
@@ -320,6 +322,30 @@ QUALITY = {
 }
 
 
+COPIES = ("Concat", "Split", "Pack", "Slice", "Transpose")
+
+
+def profile(train):
+    """Milliseconds of one step that go into products, copies and the rest, of all cores together."""
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            train(COUNT)
+        (file,) = Path(folder).rglob("*.xplane.pb")
+        space = xplane_pb2.XSpace.FromString(file.read_bytes())
+    shares = {"matrix products": 0.0, "copies": 0.0, "element by element": 0.0}
+    for plane in space.planes:
+        for event in (event for line in plane.lines for event in line.events):
+            operation = re.fullmatch(r"[^:]+:(\w+)", plane.event_metadata[event.metadata_id].name)
+            if operation and plane.name == "/host:CPU":
+                kind = operation[1]
+                copies = "copies" if any(copy in kind for copy in COPIES) else "element by element"
+                shares["matrix products" if "MatMul" in kind else copies] += event.duration_ps / 1e9 / COUNT
+    return {kind: round(milliseconds, 2) for kind, milliseconds in shares.items()}
+
+
 def measure_peak(settings):
     """A function that times one product of two 1024 x 1024 matrices, in floating-point operations a second."""
     tf = start_tensorflow(settings)
@@ -375,7 +401,9 @@ def work_as(side, settings, work):
     for line in sys.stdin:
         order = json.loads(line)
         start = time.perf_counter()
-        if order["do"] == "train":
+        if order["do"] == "profile":
+            answer(value=profile(train))
+        elif order["do"] == "train":
             seconds = train(order["steps"])
             answer(value=seconds or time.perf_counter() - start, memory=peak_memory())
         else:
@@ -508,6 +536,16 @@ def ladder(rounds):
     return times
 
 
+def profiled(settings):
+    """The ``profile`` of the fast side's step."""
+    process = Process("fast", settings["fast"])
+    process.milliseconds(COUNT)
+    result = process.order("profile")["value"]
+    process.close()
+    print(result)
+    return result
+
+
 def quality(settings, seeds):
     """Each recipe from the start of its process to the end of its training, in turn; its test accuracy read once."""
     result = {recipe: {"label": label, "seconds": [], "test_accuracy": []} for recipe, (label, *_) in QUALITY.items()}
@@ -589,7 +627,7 @@ def bench(arguments):
     show(result)
     _keep(result, arguments.output)
     settings = {side: row["settings"] for side, row in result["sides"].items()}
-    parts = {"ladder": lambda: ladder(arguments.rounds)}
+    parts = {"ladder": lambda: ladder(arguments.rounds), "profile": lambda: profiled(settings)}
     if arguments.quality:
         parts["quality"] = lambda: quality(settings, arguments.quality)
     if arguments.growth:

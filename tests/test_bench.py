@@ -49,9 +49,11 @@ def test_a_side_that_cannot_start_says_why():
 def test_a_side_takes_orders():
     process = bench.Process("fast", {"intra": 1, "inter": 2}, batch=4, units=8)
     answer = process.order("train", 3)
+    profile = process.order("profile")["value"]
     process.close()
     assert answer["value"] > 0
     assert process.first_step > 0
+    assert all(milliseconds > 0 for milliseconds in profile.values())
 
 
 @pytest.mark.parametrize("arithmetic", [bench.two_products, functools.partial(bench.two_products, one_tanh=True),
@@ -97,6 +99,7 @@ def test_every_part_is_kept_before_the_next_begins(monkeypatch, tmp_path):
     part = {"sides": {"fast": RESULT["sides"]["fast"] | {"settings": {}}}, "missing": {}, "peak_gflops": 100.0}
     monkeypatch.setattr(bench, "table", lambda *_: part)
     monkeypatch.setattr(bench, "ladder", lambda _: {"a rung": [1.0]})
+    monkeypatch.setattr(bench, "profiled", lambda _: {})
 
     def growth(*_):
         kept = json.loads(output.read_text())
