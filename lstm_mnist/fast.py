@@ -55,16 +55,19 @@ def _blocks(x, h, c, weights, bias, return_sequences):
         *outputs, h, c = _graph(x[:, :rest], weights, return_sequences)(x[:, :rest], h, c, weights, bias)
     blocks = tf.stack(tf.split(x[:, rest:], turns, axis=1))
     run = _graph(blocks[0], weights, return_sequences)
-    every = tf.TensorArray(x.dtype, turns, element_shape=[None, ROWS_A_TURN, h.shape[1]])
+    every_h = []
+    if return_sequences:
+        every_h.append(tf.TensorArray(x.dtype, turns, element_shape=[x.shape[0], ROWS_A_TURN, h.shape[1]]))
 
-    def turn(n, every, h, c):
+    def turn(n, h, c, *every_h):
         *outputs, h, c = run(blocks[n], h, c, weights, bias)
-        return n + 1, every.write(n, outputs[0]) if outputs else every, h, c
+        return n + 1, h, c, *(array.write(n, output) for array, output in zip(every_h, outputs, strict=True))
 
-    _, every, h, c = tf.while_loop(lambda n, *_: n < turns, turn, (0, every, h, c), maximum_iterations=turns)
+    start = 0, h, c, *every_h
+    _, h, c, *every_h = tf.while_loop(lambda n, *_: n < turns, turn, start, maximum_iterations=turns)
     if not return_sequences:
         return h, c
-    later = tf.concat(tf.unstack(every.stack(), turns), axis=1)
+    later = tf.concat(tf.unstack(every_h[0].stack(), turns), axis=1)
     return tf.concat([*outputs, later], axis=1) if rest else later, h, c
 
 

@@ -140,6 +140,22 @@ def test_more_rows_than_a_block(steps, monkeypatch):
         assert_close(ours, plain, "float64")
 
 
+@pytest.mark.parametrize("sequences", [True, False])
+def test_loop_under_xla(sequences, monkeypatch):
+    monkeypatch.setattr(fast, "ROWS_AT_MOST", 3)
+    monkeypatch.setattr(fast, "ROWS_A_TURN", 2)
+    x, *_ = inputs(4, 5, 3, 4, "float32")
+    made = layer("fast", x, 4, "float32", return_sequences=sequences)
+
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            loss = tf.add_n([tf.reduce_sum(tf.sin(result)) for result in made(x)])
+        return tape.gradient(loss, made.trainable_variables)
+
+    compiled = tf.function(gradients, jit_compile=True)(x)
+    assert_close([g.numpy() for g in compiled], [g.numpy() for g in gradients(x)], "float32")
+
+
 def test_a_graph_does_not_grow_with_the_rows():
     def operations(steps):
         x = tf.zeros((2, steps, 3))
