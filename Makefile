@@ -35,7 +35,10 @@ figures: $(VENV)/installed ## remake the pictures in figures/ (the pad's need Ch
 bench: $(VENV)/installed ## time training in the 2019 graph, Keras, PyTorch (if installed) and here, side by side
 	$(BIN)/python -m lstm_mnist bench
 
+mutants: $(VENV)/installed ## break the package in some 170 ways: which tests and notebooks notice? (about half an hour)
+	$(BIN)/python tests/mutants.py
+
 app: $(VENV)/installed ## open the drawing pad as a web page
 	$(BIN)/python -m voila notebooks/app.ipynb
 
-.PHONY: help lab test notebooks timings weights figures bench app
+.PHONY: help lab test notebooks timings weights figures bench mutants app
