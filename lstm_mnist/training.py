@@ -46,6 +46,8 @@ def train(
     checkpoint_every=1000,
     tensorboard_folder=None,
     progress=None,
+    augment=None,
+    measure=loss_and_accuracy,
 ):
     """Train ``model`` for exactly ``steps`` updates on batches 0, 1, … of ``split``; return their ``History``.
 
@@ -53,9 +55,12 @@ def train(
     every ``print_every`` (0 for never) it prints loss and accuracy of the batch just trained on, after the update. With
     ``checkpoint_folder``, model, optimizer, step and history are kept every ``checkpoint_every`` steps, and a run that
     was cut off goes on from there to the same weights, bit for bit. ``tensorboard_folder`` gets each step's numbers
-    for TensorBoard. ``progress`` shows a bar, by default unless the environment says ``LSTM_MNIST_PROGRESS=0``. Raises
-    ``ValueError`` for impossible arguments or a folder of another run, ``DataError`` for a damaged checkpoint,
-    ``OSError`` where one cannot be written, ``ImportError`` where TensorBoard is missing.
+    for TensorBoard. ``progress`` shows a bar, by default unless the environment says ``LSTM_MNIST_PROGRESS=0``.
+    ``augment(images, n)`` turns batch ``n``'s uint8 images into those the model learns from, inside the graph;
+    ``measure(labels, logits)`` gives the loss to lower and the accuracy. An optimizer with ``use_ema`` leaves the
+    average of the weights in the model. Raises ``ValueError`` for impossible arguments or a folder of another run,
+    ``DataError`` for a damaged checkpoint, ``OSError`` where one cannot be written, ``ImportError`` where TensorBoard
+    is missing.
     """
     for name, value in (("steps", steps), ("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
         check_positive(name, value)
@@ -72,7 +77,8 @@ def train(
 
     if progress is None:
         progress = os.environ.get("LSTM_MNIST_PROGRESS", "1") != "0"
-    train_steps = make_train_steps(model, optimizer, [batch_size, *split.images.shape[1:]])
+    shapes = [(batch_size, *values.shape[1:]) for values in (split.images, split.labels)]
+    train_steps = make_train_steps(model, optimizer, *shapes, split.labels.dtype, augment, measure)
     with tqdm(total=steps, initial=done, unit="step", leave=False, file=sys.stdout, disable=not progress) as bar:
         while done < steps:
             stops = [steps, done + STEPS_PER_CALL, _next_multiple(checkpoint_every, done)]
@@ -87,24 +93,27 @@ def train(
             bar.update(end - done)
             done = end
             if print_every and (done == 1 or done % print_every == 0):
-                loss, accuracy = (float(v) for v in loss_and_accuracy(labels[-1], model(images[-1])))
+                loss, accuracy = (float(v) for v in measure(labels[-1], model(images[-1])))
                 tqdm.write(f"Step {done}, Loss= {loss:.4f}, Training Accuracy= {accuracy:.3f}")
             if run and (done % checkpoint_every == 0 or done == steps):
                 run.save(done, np.concatenate(history))
     if print_every:
         tqdm.write("Optimization Finished!")
+    optimizer.finalize_variable_values(model.trainable_variables)
     return History(*np.concatenate(history).T)
 
 
-def make_train_steps(model, optimizer, batch_shape):
-    """A compiled function that takes one step a batch.
+def make_train_steps(
+    model, optimizer, images_shape, labels_shape=None, labels_dtype=tf.uint8, augment=None, measure=loss_and_accuracy
+):
+    """A compiled function that takes one step a batch; ``augment`` and ``measure`` are those of ``train``.
 
-    Maps uint8 images ``[k, *batch_shape]`` and labels ``[k, batch]``, for any ``k``, to float32 ``[k, 3]``: each
-    step's loss, accuracy and gradient norm, before its update.
+    Maps uint8 images ``[k, *images_shape]`` and labels ``[k, *labels_shape]`` (by default ``[k, batch]``), for any
+    ``k``, to float32 ``[k, 3]``: each step's loss, accuracy and gradient norm, before its update.
     """
     signature = (
-        tf.TensorSpec([None, *batch_shape], tf.uint8),
-        tf.TensorSpec([None, *batch_shape[:1]], tf.uint8),
+        tf.TensorSpec([None, *images_shape], tf.uint8),
+        tf.TensorSpec([None, *(labels_shape or images_shape[:1])], labels_dtype),
     )
 
     @tf.function
@@ -112,15 +121,25 @@ def make_train_steps(model, optimizer, batch_shape):
         steps = tf.shape(images)[0]
         measured = tf.TensorArray(tf.float32, size=steps)
         for k in tf.range(steps):
+            seen = augment(images[k], optimizer.iterations) if augment else images[k]
             with tf.GradientTape() as tape:
-                loss, accuracy = loss_and_accuracy(labels[k], model(images[k], training=True))
+                loss, accuracy = measure(labels[k], model(seen, training=True))
             gradients = tape.gradient(loss, model.trainable_variables)
-            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+            _update(optimizer, gradients, model.trainable_variables)
             norm = tf.linalg.global_norm(gradients)
             measured = measured.write(k, tf.stack([tf.cast(v, tf.float32) for v in (loss, accuracy, norm)]))
         return measured.stack()
 
     return train_steps.get_concrete_function(*signature)
+
+
+def _update(optimizer, gradients, variables):
+    """Keras's ``apply_gradients``; on one device without its sum over devices, which would hold the graph for good."""
+    pairs = zip(gradients, variables, strict=True)
+    if tf.distribute.has_strategy():
+        optimizer.apply_gradients(pairs)
+    else:
+        tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
 
 
 def _summary_writer(folder):

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -179,3 +182,63 @@ def test_missing_tensorboard_is_named_with_its_remedy(split, tmp_path, monkeypat
     with pytest.raises(ImportError, match=r"pip install 'lstm-mnist\[tensorboard\]'"):
         lstm_mnist.train(small_model(), split, 5, 8, tensorboard_folder=tmp_path / "logs")
     assert not (tmp_path / "logs").exists()
+
+
+def test_augment_changes_what_batch_n_shows_and_only_that(split):
+    seen = []
+
+    def darker(images, n):
+        seen.append(images.dtype)
+        return tf.cast(images, tf.float32) / 255 / (1 + tf.cast(n, tf.float32))
+
+    model, by_hand = small_model(), small_model()
+    lstm_mnist.train(model, split, steps=3, batch_size=16, print_every=0, augment=darker)
+    assert seen == [tf.uint8]
+    optimizer = keras.optimizers.Adam(0.001)
+    for n in range(3):
+        indices = split.batch_indices(n, 16)
+        with tf.GradientTape() as tape:
+            images = (split.images[indices] / 255 / (1 + n)).astype(np.float32)
+            loss, _ = lstm_mnist.loss_and_accuracy(split.labels[indices], by_hand(images))
+        gradients = tape.gradient(loss, by_hand.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, by_hand.trainable_variables, strict=True))
+    for ours, theirs in zip(model.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_teachers_logits_in_place_of_labels(split):
+    logits = np.random.default_rng(0).normal(size=(32, 10)).astype(np.float32)
+    taught = lstm_mnist.Split(split.images[:32], logits)
+
+    def squared_distance(teacher, student):
+        return tf.reduce_mean((teacher - student) ** 2), tf.constant(0.5)
+
+    history = lstm_mnist.train(small_model(), taught, 60, 32, print_every=0, measure=squared_distance)
+    first = np.mean((logits - small_model()(split.images[:32])) ** 2)
+    assert history.loss[0] == pytest.approx(first, rel=1e-4)
+    assert history.loss[-1] < history.loss[0]
+    assert set(history.accuracy) == {0.5}
+
+
+def test_an_averaging_optimizer_leaves_the_average_in_the_model(split):
+    def steps_of_sgd(count, **kwargs):
+        model = small_model()
+        optimizer = keras.optimizers.SGD(0.5, **kwargs)
+        lstm_mnist.train(model, split, count, batch_size=16, optimizer=optimizer, print_every=0)
+        return model.get_weights()
+
+    averaged = steps_of_sgd(2, use_ema=True, ema_momentum=0.25)
+    one, two = steps_of_sgd(1), steps_of_sgd(2)
+    for average, *both in zip(averaged, one, two, strict=True):
+        np.testing.assert_allclose(average, 0.25 * both[0] + 0.75 * both[1], atol=1e-6)
+        assert not np.allclose(average, both[1], atol=1e-6)
+
+
+def test_the_graph_of_the_steps_is_freed():
+    model, optimizer = small_model(), keras.optimizers.Adam()
+    optimizer.build(model.trainable_variables)
+    train_steps = lstm_mnist.training.make_train_steps(model, optimizer, [4, 28, 28])
+    graph = weakref.ref(train_steps.graph)
+    del train_steps
+    gc.collect()
+    assert graph() is None

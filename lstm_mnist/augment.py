@@ -1,0 +1,64 @@
+"""More digits than MNIST has: images turned, sheared, scaled, shifted and bent a little, new at every step."""
+
+import math
+
+import tensorflow as tf
+
+DEGREES, SCALE, SHEAR = 12.0, 0.12, 0.2  # the largest turn, change of size and slant
+SHIFT, BEND = 2.5, 0.6  # in pixels: the largest shift, the standard deviation of a bend
+BEND_POINTS = 5  # a bend is drawn at 5 x 5 points and smooth in between
+
+
+def distort(images, seed, amount=1.0):
+    """A random change for each of ``images`` ``[batch, rows, columns]``: float32 of the same shape, 0..1.
+
+    An affine map about the centre and an elastic bend (Simard et al. 2003), read from the image in one go.
+    ``seed`` is two integers: the same seed, the same changes. ``amount`` scales them all; 0 leaves the images alone.
+    """
+    pixels = tf.cast(images, tf.float32) / (255 if images.dtype == tf.uint8 else 1)
+    batch, rows, columns = tf.unstack(tf.shape(pixels))
+    draws = amount * tf.random.stateless_uniform([6, batch, 1, 1], seed, -1, 1)
+    angle, slant = draws[0] * DEGREES * math.pi / 180, draws[1] * SHEAR
+    y = tf.cast(tf.range(rows), tf.float32)[:, None] - tf.cast(rows - 1, tf.float32) / 2
+    x = tf.cast(tf.range(columns), tf.float32)[None, :] - tf.cast(columns - 1, tf.float32) / 2
+    turned_y = tf.sin(angle) * (x + slant * y) + tf.cos(angle) * y
+    turned_x = tf.cos(angle) * (x + slant * y) - tf.sin(angle) * y
+    points = tf.random.stateless_normal([batch, BEND_POINTS, BEND_POINTS, 2], seed)
+    bend = amount * BEND * tf.image.resize(points, [rows, columns], "bicubic")
+    return _sample(
+        pixels,
+        turned_y / (1 + SCALE * draws[2]) + SHIFT * draws[3] + bend[..., 0] - y[0],
+        turned_x / (1 + SCALE * draws[4]) + SHIFT * draws[5] + bend[..., 1] - x[0, 0],
+    )
+
+
+def _sample(pixels, y, x):
+    """``pixels`` read at the places ``y``, ``x`` between them, linearly; 0 outside."""
+    batch, rows, columns = tf.unstack(tf.shape(pixels))
+    padded = tf.reshape(tf.pad(pixels, [[0, 0], [1, 2], [1, 2]]), [-1])
+    width = columns + 3
+    y = tf.clip_by_value(y + 1, 0, tf.cast(rows + 1, tf.float32))
+    x = tf.clip_by_value(x + 1, 0, tf.cast(columns + 1, tf.float32))
+    top, left = tf.floor(y), tf.floor(x)
+    down, right = y - top, x - left
+    image = tf.range(batch)[:, None, None] * (rows + 3) * width
+    at = image + tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
+    above = tf.gather(padded, at) * (1 - right) + tf.gather(padded, at + 1) * right
+    below = tf.gather(padded, at + width) * (1 - right) + tf.gather(padded, at + width + 1) * right
+    return above * (1 - down) + below * down
+
+
+def distillation(temperature):
+    """A ``measure`` for ``train``: the labels are a teacher's logits ``[batch, classes]``, softened by ``temperature``.
+
+    The loss is the cross-entropy with the teacher's probabilities, times ``temperature`` squared so that its gradient
+    keeps its size (Hinton, Vinyals and Dean 2015); the accuracy is the share of answers that are the teacher's.
+    """
+
+    def measure(teacher, logits):
+        targets = tf.nn.softmax(teacher / temperature)
+        loss = tf.nn.softmax_cross_entropy_with_logits(targets, logits / temperature) * temperature**2
+        same = tf.argmax(logits, 1) == tf.argmax(teacher, 1)
+        return tf.reduce_mean(loss), tf.reduce_mean(tf.cast(same, tf.float32))
+
+    return measure

@@ -1,0 +1,116 @@
+"""Other networks that read the same digits: what the LSTM is compared with, and the larger ones that teach it."""
+
+import keras
+import numpy as np
+
+from .lstm import LSTM, LSTMClassifier
+
+
+class Neighbour(keras.Model):
+    """Images to logits through ``body``, a Keras model of rows float ``[batch, rows, columns]``, scaled and checked
+    as by ``LSTMClassifier``."""
+
+    check, scale = LSTMClassifier.check, LSTMClassifier.scale
+
+    def __init__(self, body, **kwargs):
+        super().__init__(**kwargs)
+        self.body = body
+        self.num_features, self.num_classes = body.input_shape[2], body.output_shape[1]
+        self.built = True
+
+    def call(self, images):
+        return self.body(self.scale(images))
+
+
+def _neighbour(*layers):
+    rows = x = keras.Input((28, 28))
+    for layer in (*layers, keras.layers.Dense(10)):
+        x = layer(x)
+    return Neighbour(keras.Model(rows, x))
+
+
+def logistic_regression():
+    """Each pixel has a weight for each digit; they are added up."""
+    return _neighbour(keras.layers.Flatten())
+
+
+def mlp(units=128):
+    """One hidden layer of ReLU units that see all pixels at once."""
+    return _neighbour(keras.layers.Flatten(), keras.layers.Dense(units, "relu"))
+
+
+def convolutional():
+    """Two convolutions of 5 x 5, each with a maximum over 2 x 2 (LeCun et al. 1998 in today's parts)."""
+    parts = []
+    for filters in (16, 32):
+        parts += [keras.layers.Conv2D(filters, 5, activation="relu"), keras.layers.MaxPooling2D()]
+    return _neighbour(keras.layers.Reshape((28, 28, 1)), *parts, keras.layers.Flatten())
+
+
+def simple_rnn(units=128):
+    """Elman's network: h alone, no gates."""
+    return _neighbour(keras.layers.SimpleRNN(units, unroll=True))
+
+
+def gru(units=128):
+    """Two gates and no c (Cho et al. 2014)."""
+    return _neighbour(keras.layers.GRU(units, unroll=True))
+
+
+def two_layers(units=128):
+    """A second LSTM reads the first one's h."""
+    return _neighbour(LSTM(units, return_sequences=True), LSTM(units))
+
+
+def bidirectional(units=128):
+    """One LSTM down the rows and one up (Schuster and Paliwal 1997); their last states answer together."""
+    return _ways(units, lambda rows: (rows, keras.ops.flip(rows, 1)))
+
+
+def four_ways(units=128):
+    """One LSTM down the rows, one up, one along the columns, one back; their last states answer together."""
+
+    def ways(rows):
+        columns = keras.ops.transpose(rows, (0, 2, 1))
+        return rows, keras.ops.flip(rows, 1), columns, keras.ops.flip(columns, 1)
+
+    return _ways(units, ways)
+
+
+def _ways(units, ways):
+    rows = keras.Input((28, 28))
+    states = keras.ops.concatenate([LSTM(units)(way) for way in ways(rows)], axis=1)
+    return Neighbour(keras.Model(rows, keras.layers.Dense(10)(states)))
+
+
+def columns(units=128):
+    """The picture read column by column."""
+    return _neighbour(keras.layers.Permute((2, 1)), LSTM(units))
+
+
+def rows_and_columns(units=128):
+    """Step t sees row t and column t: 28 steps of 56 pixels."""
+    both = keras.layers.Lambda(lambda x: keras.ops.concatenate([x, keras.ops.transpose(x, (0, 2, 1))], axis=2))
+    return _neighbour(both, LSTM(units))
+
+
+def patches(size=4, units=128):
+    """Squares of ``size`` x ``size`` pixels in reading order: 49 steps of 16 pixels."""
+    side = 28 // size
+    squares = (
+        keras.layers.Reshape((side, size, side, size)),
+        keras.layers.Permute((1, 3, 2, 4)),
+        keras.layers.Reshape((side * side, size * size)),
+    )
+    return _neighbour(*squares, LSTM(units))
+
+
+def shuffled_rows(units=128):
+    """The rows in one random order, the same for every digit."""
+    order = np.random.default_rng(0).permutation(28)
+    return _neighbour(keras.layers.Lambda(lambda x: keras.ops.take(x, order, axis=1)), LSTM(units))
+
+
+def pixels(units=128):
+    """One pixel a step: 784 steps (Le et al. 2015)."""
+    return _neighbour(keras.layers.Reshape((784, 1)), LSTM(units))

@@ -1,0 +1,119 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lstm_mnist
+from lstm_mnist import augment
+
+
+@pytest.fixture(scope="module")
+def images():
+    return lstm_mnist.load_mnist().train.images[:64]
+
+
+@pytest.fixture
+def only(monkeypatch):
+    """Switch every change off but those named, each to the value given."""
+
+    def switch(**kept):
+        for name in ("DEGREES", "SCALE", "SHEAR", "SHIFT", "BEND"):
+            monkeypatch.setattr(augment, name, kept.get(name, 0.0))
+
+    return switch
+
+
+def middle(pixels):
+    """The centres of mass ``[batch, 2]``: row and column."""
+    mass = pixels.sum(axis=(1, 2))
+    places = np.arange(pixels.shape[1])
+    return np.stack([(pixels.sum(axis=3 - axis) * places).sum(axis=1) / mass for axis in (1, 2)], axis=1)
+
+
+def test_amount_zero_leaves_the_images_as_they_are(images):
+    np.testing.assert_allclose(augment.distort(images, [0, 1], 0.0), images / np.float32(255), atol=1e-6)
+
+
+def test_same_seed_same_changes_and_each_image_its_own(images):
+    same = np.repeat(images[:1], 4, axis=0)
+    first, again, other = (augment.distort(same, seed).numpy() for seed in ([0, 1], [0, 1], [0, 2]))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.3
+    assert min(np.abs(first[0] - image).max() for image in first[1:]) > 0.3
+
+
+def test_values_stay_between_0_and_1_and_shapes_need_not_be_square():
+    pixels = np.random.default_rng(0).random((3, 20, 31), np.float32)
+    distorted = augment.distort(pixels, [3, 4]).numpy()
+    assert distorted.shape == (3, 20, 31)
+    assert distorted.dtype == np.float32
+    assert 0 <= distorted.min() <= distorted.max() <= 1 + 1e-6
+
+
+def test_it_runs_inside_a_graph_and_gives_the_same(images):
+    graph = tf.function(augment.distort)
+    np.testing.assert_allclose(
+        graph(tf.constant(images), tf.constant([5, 6])), augment.distort(images, [5, 6]), atol=1e-4
+    )
+
+
+def test_a_shift_moves_the_digit_by_up_to_so_many_pixels_both_ways(images, only):
+    only(SHIFT=2.5)
+    moved = middle(augment.distort(np.pad(images, ((0, 0), (4, 4), (4, 4))), [0, 0]).numpy())
+    shifts = moved - middle(images / 255) - 4
+    assert np.abs(shifts).max() <= 2.5 + 1e-3
+    assert np.abs(shifts).max(axis=0) == pytest.approx([2.5, 2.5], abs=0.3)
+    assert np.abs(shifts.mean(axis=0)).max() < 0.6
+    assert abs(np.corrcoef(shifts.T)[0, 1]) < 0.4
+
+
+@pytest.mark.parametrize(("change", "most"), [("DEGREES", 12.0), ("SHEAR", 0.2), ("SCALE", 0.12)])
+def test_turn_slant_and_size_keep_the_centre_and_the_size_of_the_change(change, most, only):
+    """A bar through the centre: its angle and length tell what was done to it."""
+    only(**{change: most})
+    bar = np.zeros((200, 41, 41), np.float32)
+    bar[:, 8:33, 19:22] = 1
+    distorted = augment.distort(bar, [0, 0]).numpy()
+    np.testing.assert_allclose(middle(distorted), 20, atol=0.15)
+    rows, columns = np.mgrid[:41, :41] - 20
+    moments = [(distorted * values).sum(axis=(1, 2)) for values in (rows**2, rows * columns)]
+    slope = moments[1] / moments[0]  # columns a row
+    if change == "SCALE":
+        np.testing.assert_allclose(slope, 0, atol=0.01)
+        lengths = distorted[:, :, 20].sum(axis=1) / 25
+        assert lengths.min() == pytest.approx(1 - most, abs=0.04)
+        assert lengths.max() == pytest.approx(1 + most, abs=0.04)
+    else:
+        largest = np.tan(np.radians(most)) if change == "DEGREES" else most
+        assert slope.min() == pytest.approx(-largest, abs=0.02)
+        assert slope.max() == pytest.approx(largest, abs=0.02)
+
+
+def test_a_bend_moves_neighbours_alike_and_far_points_differently(only):
+    only(BEND=0.6)
+    lines = np.zeros((100, 28, 28), np.float32)
+    lines[:, :, 14] = 1
+    lines = augment.distort(lines, [0, 0]).numpy()[:, 3:-3]
+    inner = (lines * np.arange(28)).sum(axis=2) / lines.sum(axis=2) - 14
+    assert 0.3 < inner.std() < 0.8
+    assert np.abs(np.diff(inner, axis=1)).mean() < 0.25
+    assert np.corrcoef(inner[:, 0], inner[:, -1])[0, 1] < 0.5
+
+
+def test_distillation_at_temperature_1_is_cross_entropy_with_the_teachers_probabilities():
+    teacher, student = tf.constant(np.random.default_rng(0).normal(size=(2, 6, 10)))
+    loss, accuracy = augment.distillation(temperature=1)(teacher, student)
+    expected = keras.losses.CategoricalCrossentropy(from_logits=True)(keras.ops.softmax(teacher), student)
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+    assert float(accuracy) == pytest.approx(np.mean(teacher.numpy().argmax(1) == student.numpy().argmax(1)))
+
+
+def test_distillation_pulls_the_student_towards_the_teacher_with_the_same_strength_at_any_temperature():
+    """At a high temperature the gradient nears (student - teacher) / classes (Hinton et al. 2015)."""
+    teacher, student = np.random.default_rng(1).normal(size=(2, 6, 10))
+    teacher, student = (z - z.mean(axis=1, keepdims=True) for z in (teacher, student))
+    student = tf.Variable(student)
+    with tf.GradientTape() as tape:
+        loss, _ = augment.distillation(temperature=1e4)(teacher, student)
+    gradient = tape.gradient(loss, student)
+    np.testing.assert_allclose(gradient, (student - teacher) / 10 / 6, atol=1e-5)
