@@ -237,8 +237,10 @@ def _read_weights(name):
     arrays = read_npz(path, {*ARRAYS, "recipe"}, max_bytes=20_000_000, remedy=remedy)
     try:
         recipe = json.loads(str(arrays.pop("recipe")))
+        if not isinstance(recipe, dict):
+            raise TypeError(f"its recipe is a {type(recipe).__name__}, not a dict")
         d, h, classes = (len(arrays[array]) for array in ("kernel", "recurrent_kernel", "output_bias"))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is no weights file ({error}): {remedy}") from error
     shapes = [(d, 4 * h), (h, 4 * h), (4 * h,), (h, classes), (classes,)]
     for array, shape in zip(ARRAYS, shapes, strict=True):

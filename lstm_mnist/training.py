@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from .data import check_labels, check_positive
+from .data import DataError, check_labels, check_positive
 
 STEPS_PER_CALL = 50
 
@@ -60,7 +60,8 @@ def train(
     ``augment(images, n)`` turns batch ``n``'s uint8 images into those the model learns from, inside the graph;
     ``measure(labels, logits)`` gives the loss to lower and the accuracy. An optimizer with ``use_ema`` leaves the
     average of the weights in the model. Raises ``ValueError`` for impossible arguments or a folder of another run,
-    ``ImportError`` where TensorBoard is missing.
+    ``DataError`` for a damaged checkpoint, ``OSError`` where one cannot be written, ``ImportError`` where TensorBoard
+    is missing.
     """
     for name, value in (("steps", steps), ("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
         check_positive(name, value)
@@ -170,6 +171,7 @@ class _Checkpoints:
 
     def __init__(self, folder, model, optimizer, split, batch_size, seed):
         self.folder = Path(folder)
+        self.remedy = "choose another checkpoint_folder, or delete this one to begin anew"
         self.step = tf.Variable(0, dtype=tf.int64)
         self.history = tf.Variable(np.zeros((0, 3), np.float32), shape=(None, 3))
         run = {
@@ -187,7 +189,10 @@ class _Checkpoints:
         """Write ``run.json``, or raise ``ValueError`` where it names another run."""
         path = self.folder / "run.json"
         if path.exists():
-            theirs = json.loads(path.read_text())
+            try:
+                theirs = dict(json.loads(path.read_text()))
+            except (TypeError, ValueError) as error:
+                raise DataError(f"{path} is damaged ({error}): {self.remedy}") from error
             for key, value in run.items():
                 if theirs.get(key) != value:
                     raise ValueError(
@@ -207,11 +212,18 @@ class _Checkpoints:
 
     def restore(self):
         """The step reached and the history so far, with model and optimizer set to them."""
-        if self.manager.restore_or_initialize() is None:
-            return 0, []
-        return int(self.step), [self.history.numpy()]
+        try:
+            found = self.manager.restore_or_initialize()
+        except (tf.errors.OpError, IndexError) as error:  # what TensorFlow raises depends on the damaged byte
+            raise DataError(f"{self.folder} holds a damaged checkpoint ({error}): {self.remedy}") from error
+        if found is None and (self.folder / "checkpoint").exists():  # TensorFlow only warns, and would begin anew
+            raise DataError(f"{self.folder / 'checkpoint'} is damaged: {self.remedy}")
+        return (int(self.step), [self.history.numpy()]) if found else (0, [])
 
     def save(self, step, history):
         self.step.assign(step)
         self.history.assign(history)
-        self.manager.save(checkpoint_number=step)
+        try:
+            self.manager.save(checkpoint_number=step)
+        except tf.errors.OpError as error:
+            raise OSError(f"step {step} cannot be kept in {self.folder}, earlier ones are: {error}") from error
