@@ -32,8 +32,14 @@ figures: $(VENV)/installed ## remake the pictures in figures/ (the pad's need Ch
 	$(BIN)/python -m lstm_mnist figures
 	FIGURES_FOLDER=$(CURDIR)/figures $(BIN)/python -m pytest -q tests/test_browser.py -k "jupyterlab or web_page_is_ready"
 
-bench: $(VENV)/installed ## time training in the 2019 graph, Keras, PyTorch (if installed) and here, side by side
-	$(BIN)/python -m lstm_mnist bench
+bench: $(VENV)/installed ## time steps and whole trainings in the 2019 graph, Keras, PyTorch (if installed) and here (a quarter of an hour)
+	$(BIN)/python -m lstm_mnist bench --quality 3
+
+mutants: $(VENV)/installed ## break the package in some 170 ways: which tests and notebooks notice? (about half an hour)
+	$(BIN)/python tests/mutants.py
+
+faults: $(VENV)/installed ## kill training 20 times, flip 200 bits of the data: the long form of tests/test_faults.py
+	LONG_TESTS=1 $(BIN)/python -m pytest -q tests/test_faults.py tests/test_properties.py
 
 N := 2
 workers: $(VENV)/installed ## train on N=2 worker processes of this machine, and check that the result is that of one
@@ -42,4 +48,4 @@ workers: $(VENV)/installed ## train on N=2 worker processes of this machine, and
 app: $(VENV)/installed ## open the drawing pad as a web page
 	$(BIN)/python -m voila notebooks/app.ipynb
 
-.PHONY: help lab test notebooks timings weights figures bench workers app
+.PHONY: help lab test notebooks timings weights figures bench mutants faults workers app

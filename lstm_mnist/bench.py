@@ -5,9 +5,11 @@ runs, under that peer's own Python. A process takes orders, one JSON line each, 
 """
 
 import datetime
+import functools
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -24,18 +26,33 @@ WORK = {"batch": 128, "time_steps": 28, "units": 128}
 FEATURES, CLASSES = 28, 10
 COUNT = 20  # batches that a process holds ready, and steps of one call where a side can take many
 
-TOGETHER = {"intra": CORES, "inter": CORES}  # TensorFlow's default: every operation may use all cores
-SIDE_BY_SIDE = {"intra": 1, "inter": CORES}  # one core an operation, several operations at once
+TOGETHER = {"intra": CORES, "inter": CORES, "onednn": 1}  # TensorFlow's default: an operation may use all cores
+SIDE_BY_SIDE = {"intra": 1, "inter": CORES, "onednn": 1}  # one core an operation, several operations at once
+WITHOUT = {"onednn": 0}
+DEFAULTS = (TOGETHER, TOGETHER | WITHOUT)
+ANY = (*DEFAULTS, SIDE_BY_SIDE, SIDE_BY_SIDE | WITHOUT)
 #: side: (what it is, the settings it chooses its own best from)
 SIDES = {
-    "2019": ("the 2019 program's graph", (TOGETHER, SIDE_BY_SIDE)),
-    "keras": ("keras.layers.LSTM, fit, defaults", (TOGETHER,)),
-    "keras many": ("keras.layers.LSTM, fit, 20 steps a call", (TOGETHER, SIDE_BY_SIDE)),
-    "keras unrolled": ("keras.layers.LSTM, fit, unrolled", (TOGETHER,)),
-    "keras jit": ("keras.layers.LSTM, fit, XLA", (TOGETHER,)),
+    "2019": ("the 2019 program's graph", ANY),
+    "keras": ("keras.layers.LSTM, fit, defaults", DEFAULTS),
+    "keras many": ("keras.layers.LSTM, fit, 20 steps a call", ANY),
+    "keras unrolled": ("keras.layers.LSTM, fit, unrolled", DEFAULTS),
+    "keras jit": ("keras.layers.LSTM, fit, XLA", DEFAULTS),
     "torch": ("PyTorch nn.LSTM", ({"intra": CORES}, {"intra": 1})),
-    "plain": ("lstm_mnist, plain", (TOGETHER, SIDE_BY_SIDE)),
-    "fast": ("lstm_mnist, fast", (TOGETHER, SIDE_BY_SIDE)),
+    "plain": ("lstm_mnist, plain", ANY),
+    "fast": ("lstm_mnist, fast", ANY),
+}
+PEERS = ("2019", "keras", "keras many", "keras unrolled", "keras jit", "torch", "2019 recipe")
+#: rung: (side, settings), each with what the rungs before it have
+LADDER = {
+    "the plain layer": ("plain, one step a call", TOGETHER | WITHOUT),
+    "oneDNN": ("plain, one step a call", TOGETHER),
+    "20 steps a call": ("plain", TOGETHER),
+    "two halves side by side": ("two halves", SIDE_BY_SIDE),
+    "one tanh for four gates": ("one tanh", SIDE_BY_SIDE),
+    "one product for row and state": ("one product", SIDE_BY_SIDE),
+    "the backward pass by hand": ("fast", SIDE_BY_SIDE),
+    "without oneDNN again": ("fast", SIDE_BY_SIDE | WITHOUT),
 }
 GROWTH = {
     "batch": (32, 128, 512, 2048),
@@ -73,8 +90,8 @@ def scaled(images):
 
 
 def start_tensorflow(settings):
-    """TensorFlow, imported with oneDNN on and the side's threads."""
-    os.environ.update(TF_ENABLE_ONEDNN_OPTS="1", TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow")
+    """TensorFlow, imported with the side's threads."""
+    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow")
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(settings["intra"])
@@ -82,13 +99,12 @@ def start_tensorflow(settings):
     return tf
 
 
-def make_2019(settings, batch, time_steps, units, count):
-    """The 2019 program: placeholders, BasicLSTMCell, static_rnn, one ``session.run`` a step."""
+def graph_2019(settings, time_steps, units, seed=0):
+    """The 2019 program: placeholders, BasicLSTMCell, static_rnn; one step and the predictions, by ``session.run``."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     tf = start_tensorflow(settings).compat.v1
     tf.disable_eager_execution()
-    images, labels = digits(batch, time_steps, count)
-    images, labels = scaled(images), np.eye(CLASSES, dtype=np.float32)[labels]
+    tf.set_random_seed(seed)
     x, y = tf.placeholder("float", [None, time_steps, FEATURES]), tf.placeholder("float", [None, CLASSES])
     weights, biases = tf.Variable(tf.random_normal([units, CLASSES])), tf.Variable(tf.random_normal([CLASSES]))
     cell = tf.nn.rnn_cell.BasicLSTMCell(units, forget_bias=1.0)
@@ -100,13 +116,24 @@ def make_2019(settings, batch, time_steps, units, count):
     session = tf.Session()
     session.run(tf.global_variables_initializer())
 
-    def train(steps):
-        for n in range(steps):
-            here = slice(n % count * batch, (n % count + 1) * batch)
-            session.run(update, {x: images[here], y: labels[here]})
+    def step(images, labels):
+        session.run(update, {x: images, y: labels})
 
     def predict(test):
         return np.concatenate([session.run(prediction, {x: part}) for part in np.split(scaled(test), 10)])
+
+    return step, predict
+
+
+def make_2019(settings, batch, time_steps, units, count):
+    step, predict = graph_2019(settings, time_steps, units)
+    images, labels = digits(batch, time_steps, count)
+    images, labels = scaled(images), np.eye(CLASSES, dtype=np.float32)[labels]
+
+    def train(steps):
+        for n in range(steps):
+            here = slice(n % count * batch, (n % count + 1) * batch)
+            step(images[here], labels[here])
 
     return train, predict
 
@@ -151,12 +178,15 @@ def make_keras(settings, batch, time_steps, units, count, unroll=False, steps_pe
     return train, lambda test: np.concatenate([run(tf.constant(part)) for part in np.split(scaled(test), 10)])
 
 
-def make_ours(settings, batch, time_steps, units, count, implementation):
+def make_ours(settings, batch, time_steps, units, count, implementation="fast", arithmetic=None, steps_a_call=COUNT):
+    """``arithmetic`` takes the place of ``fast.lstm``: a rung of the ladder."""
     tf = start_tensorflow(settings)
     import keras
 
-    from lstm_mnist import LSTMClassifier
+    from lstm_mnist import LSTMClassifier, fast
     from lstm_mnist.training import make_train_steps
+
+    fast.lstm = arithmetic or fast.lstm
 
     images, labels = digits(batch, time_steps, count)
     images = tf.constant(images.reshape(count, batch, time_steps, FEATURES))
@@ -168,8 +198,9 @@ def make_ours(settings, batch, time_steps, units, count, implementation):
     steps_of = make_train_steps(model, optimizer, [batch, time_steps, FEATURES])
 
     def train(steps):
-        for start in range(0, steps, count):
-            steps_of(images[: steps - start], labels[: steps - start]).numpy()
+        for start in range(0, steps, steps_a_call):
+            size = min(steps_a_call, steps - start)
+            steps_of(images[:size], labels[:size]).numpy()
 
     run = tf.function(lambda part: model(part))
     return train, lambda test: np.concatenate([run(tf.constant(part)) for part in np.split(test, 10)])
@@ -201,6 +232,50 @@ def make_torch(settings, batch, time_steps, units, count):
     return train, predict
 
 
+def two_products(x, kernel, recurrent_kernel, bias, one_tanh=False):
+    """The plain layer's rows, with three sigmoids and a tanh or with one tanh for all gates; the last h and c."""
+    import tensorflow as tf
+
+    from lstm_mnist import fast
+
+    halve = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), recurrent_kernel.shape[0]) if one_tanh else 1
+    projected, recurrent_kernel = tf.tensordot(x, kernel * halve, 1) + bias * halve, recurrent_kernel * halve
+    h = c = tf.zeros_like(projected[:, 0, : recurrent_kernel.shape[0]])
+    for row in tf.unstack(projected, axis=1):
+        gates = row + h @ recurrent_kernel
+        if one_tanh:
+            i, f, candidate, o = fast._split(tf.tanh(gates))
+        else:
+            i, f, candidate, o = tf.split(gates, 4, axis=1)
+            i, f, candidate, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(candidate), tf.sigmoid(o)
+        c = f * c + i * candidate
+        h = o * tf.tanh(c)
+    return h, c
+
+
+def one_product(x, kernel, recurrent_kernel, bias):
+    """The fast layer's rows, differentiated by TensorFlow; the last h and c."""
+    import tensorflow as tf
+
+    from lstm_mnist import fast
+
+    h = c = tf.zeros([x.shape[0], recurrent_kernel.shape[0]])
+    every_h, every_c, _ = fast._forward(x, h, c, tf.concat([kernel, recurrent_kernel], axis=0), bias)
+    return every_h[-1], every_c[-1]
+
+
+def in_halves(rows):
+    """``rows`` of each half of the batch, as ``fast.lstm`` is called."""
+
+    def lstm(x, state, kernel, recurrent_kernel, bias, return_sequences):
+        import tensorflow as tf
+
+        halves = [rows(half, kernel, recurrent_kernel, bias) for half in tf.split(x, 2)]
+        return None, *(tf.concat(pieces, axis=0) for pieces in zip(*halves, strict=True))
+
+    return lstm
+
+
 MAKERS = {
     "2019": make_2019,
     "keras": make_keras,
@@ -209,8 +284,66 @@ MAKERS = {
     "keras jit": lambda *work: make_keras(*work, jit=True),
     "torch": make_torch,
     "plain": lambda *work: make_ours(*work, implementation="plain"),
-    "fast": lambda *work: make_ours(*work, implementation="fast"),
+    "fast": make_ours,
+    "plain, one step a call": lambda *work: make_ours(*work, implementation="plain", steps_a_call=1),
+    "two halves": lambda *work: make_ours(*work, arithmetic=in_halves(two_products)),
+    "one tanh": lambda *work: make_ours(*work, arithmetic=in_halves(functools.partial(two_products, one_tanh=True))),
+    "one product": lambda *work: make_ours(*work, arithmetic=in_halves(one_product)),
 }
+
+
+def learn_2019(settings, seed):
+    """The 2019 program's 5,000 steps on shuffled batches; returns its predictions."""
+    step, predict = graph_2019(settings, 28, 128, seed)
+    with np.load(MNIST_FILE) as archive:
+        images, labels = scaled(archive["x_train"][5000:]), np.eye(CLASSES, dtype=np.float32)[archive["y_train"][5000:]]
+    rng, order = np.random.default_rng(seed), []
+    for _ in range(5000):
+        if len(order) < 128:
+            order = rng.permutation(len(images))
+        here, order = order[:128], order[128:]
+        step(images[here], labels[here])
+    return predict
+
+
+def learn_quick(settings, seed):
+    start_tensorflow(settings)
+    from lstm_mnist import load_mnist
+    from lstm_mnist.__main__ import train_quick
+
+    model, _ = train_quick(seed, load_mnist())
+    return lambda test: model.predict(test, batch_size=1000, verbose=0)
+
+
+#: recipe: (what it is, how it learns, the side whose settings it takes)
+QUALITY = {
+    "2019 recipe": ("the 2019 program, 5,000 steps", learn_2019, "2019"),
+    "quick recipe": ("the quick recipe, 1,100 steps", learn_quick, "fast"),
+}
+
+
+COPIES = ("Concat", "Split", "Pack", "Slice", "Transpose")
+
+
+def profile(train):
+    """Milliseconds of one step that go into products, copies and the rest, of all cores together."""
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            train(COUNT)
+        (file,) = Path(folder).rglob("*.xplane.pb")
+        space = xplane_pb2.XSpace.FromString(file.read_bytes())
+    shares = {"matrix products": 0.0, "copies": 0.0, "element by element": 0.0}
+    for plane in space.planes:
+        for event in (event for line in plane.lines for event in line.events):
+            operation = re.fullmatch(r"[^:]+:(\w+)", plane.event_metadata[event.metadata_id].name)
+            if operation and plane.name == "/host:CPU":
+                kind = operation[1]
+                copies = "copies" if any(copy in kind for copy in COPIES) else "element by element"
+                shares["matrix products" if "MatMul" in kind else copies] += event.duration_ps / 1e9 / COUNT
+    return {kind: round(milliseconds, 2) for kind, milliseconds in shares.items()}
 
 
 def measure_peak(settings):
@@ -240,7 +373,7 @@ def peak_memory():
 
 
 def work_as(side, settings, work):
-    """The life of one side's process: build, take one step, then obey."""
+    """The life of one side's process: build, take one step (of a recipe: all), then obey."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no answer
 
@@ -253,6 +386,13 @@ def work_as(side, settings, work):
         for _ in sys.stdin:
             answer(value=peak())
         return
+    if side in QUALITY:
+        predict = QUALITY[side][1](settings, work["seed"])
+        answer(ready=True)
+        sys.stdin.readline()
+        with np.load(MNIST_FILE) as archive:
+            answer(value=float(np.mean(predict(archive["x_test"]).argmax(axis=1) == archive["y_test"])))
+        return
     count = COUNT if work["batch"] * work["time_steps"] <= 8192 else 2
     train, predict = MAKERS[side](settings, work["batch"], work["time_steps"], work["units"], count)
     train(1)
@@ -261,7 +401,9 @@ def work_as(side, settings, work):
     for line in sys.stdin:
         order = json.loads(line)
         start = time.perf_counter()
-        if order["do"] == "train":
+        if order["do"] == "profile":
+            answer(value=profile(train))
+        elif order["do"] == "train":
             seconds = train(order["steps"])
             answer(value=seconds or time.perf_counter() - start, memory=peak_memory())
         else:
@@ -281,7 +423,7 @@ class Process:
 
     def __init__(self, side, settings, python=sys.executable, **work):
         # the package's own sides import it; the others run this file as a script, and nothing else of the package
-        file = ["-m", "lstm_mnist.bench"] if side in ("plain", "fast") else ["-P", __file__]
+        file = ["-P", __file__] if side in PEERS else ["-m", "lstm_mnist.bench"]
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         start = time.perf_counter()
         self.process = subprocess.Popen(
@@ -290,6 +432,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
+            env=os.environ | {"TF_ENABLE_ONEDNN_OPTS": str(settings.get("onednn", 1))},  # read when TensorFlow starts
         )
         self._answer()
         self.first_step = time.perf_counter() - start
@@ -378,6 +521,44 @@ def table(pythons, rounds):
     return {"peak_gflops": round(statistics.median(peaks) / 1e9, 1), "sides": sides, "missing": missing}
 
 
+def ladder(rounds):
+    """Milliseconds a step of every rung, in turn: ``{rung: [a round's, …]}``."""
+    processes = {rung: Process(*made) for rung, made in LADDER.items()}
+    times = {rung: [] for rung in LADDER}
+    for n in range(rounds + 1):
+        for rung, process in processes.items():
+            milliseconds = process.milliseconds(COUNT)
+            if n:  # the first round warms up
+                times[rung].append(round(milliseconds, 2))
+    for rung, process in processes.items():
+        process.close()
+        print(f"{rung:32} {statistics.median(times[rung]):6.1f} ms a step", flush=True)
+    return times
+
+
+def profiled(settings):
+    """The ``profile`` of the fast side's step."""
+    process = Process("fast", settings["fast"])
+    process.milliseconds(COUNT)
+    result = process.order("profile")["value"]
+    process.close()
+    print(result)
+    return result
+
+
+def quality(settings, seeds):
+    """Each recipe from the start of its process to the end of its training, in turn; its test accuracy read once."""
+    result = {recipe: {"label": label, "seconds": [], "test_accuracy": []} for recipe, (label, *_) in QUALITY.items()}
+    for seed in range(seeds):
+        for recipe, (label, _, side) in QUALITY.items():
+            process = Process(recipe, settings[side], seed=seed)
+            result[recipe]["seconds"].append(round(process.first_step, 1))
+            result[recipe]["test_accuracy"].append(round(process.order("test")["value"], 4))
+            process.close()
+            print(f"{label}, seed {seed}: {process.first_step:.1f} s", flush=True)
+    return result
+
+
 def show(result):
     """The table, each time with its ratio to the fast side's."""
     sides, peak = result["sides"], result["peak_gflops"]
@@ -427,14 +608,16 @@ def growth(pythons, settings):
 def add_arguments(parser):
     parser.add_argument("--rounds", type=int, default=9, help="turns of each side (default 9)")
     parser.add_argument("--torch-python", default=sys.executable, metavar="PATH", help="a Python that has PyTorch")
+    parser.add_argument("--quality", type=int, default=0, metavar="SEEDS", help="also time whole trainings")
     parser.add_argument("--growth", action="store_true", help="also measure growth (some minutes more)")
     parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="where the results go, as JSON")
 
 
 def bench(arguments):
-    """Measure, print the table, and keep the numbers in ``arguments.output``."""
+    """Measure, print the table, and keep the numbers in ``arguments.output``, each part as soon as it is there."""
     pythons = {"torch": arguments.torch_python}
-    result = {
+    result = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
+    result |= {
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
         "work": WORK,
@@ -442,15 +625,23 @@ def bench(arguments):
         **table(pythons, arguments.rounds),
     }
     show(result)
+    _keep(result, arguments.output)
+    settings = {side: row["settings"] for side, row in result["sides"].items()}
+    parts = {"ladder": lambda: ladder(arguments.rounds), "profile": lambda: profiled(settings)}
+    if arguments.quality:
+        parts["quality"] = lambda: quality(settings, arguments.quality)
     if arguments.growth:
-        result["growth"] = growth(pythons, {side: row["settings"] for side, row in result["sides"].items()})
-    elif arguments.output.exists():
-        old = json.loads(arguments.output.read_text())
-        result |= {key: old[key] for key in ("growth", "quality") if key in old}
-    temporary = arguments.output.with_suffix(".tmp")
+        parts["growth"] = lambda: growth(pythons, settings)
+    for name, measure in parts.items():
+        result[name] = measure()
+        _keep(result, arguments.output)
+
+
+def _keep(result, path):
+    temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(temporary, arguments.output)
-    print(f"\nwritten: {arguments.output.name}")
+    os.replace(temporary, path)
+    print(f"written: {path.name}\n", flush=True)
 
 
 if __name__ == "__main__":

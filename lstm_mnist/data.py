@@ -22,6 +22,7 @@ OFFICIAL_DIGESTS = {
     "y_test": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 IDX_UINT8 = 0x08  # the type code in the third byte of an IDX file
+MAX_IDX_BYTES = 1_000_000_000  # the largest of MNIST's relatives, EMNIST by class, has 640 million pixels
 
 
 class DataError(ValueError):
@@ -161,21 +162,26 @@ def _find_idx(folder, name):
 
 def _read_idx(path, num_dims):
     """uint8 array of one IDX file: 0, 0, type, rank, then big-endian 32-bit dimensions, then the values."""
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read ({error}): fetch it again") from error
     header = 4 + 4 * num_dims
     magic = struct.pack(">HBB", 0, IDX_UINT8, num_dims)
-    if len(raw) < header or raw[:4] != magic:
-        raise DataError(
-            f"{path} starts with {raw[:4].hex()}, not {magic.hex()} (IDX, uint8, {num_dims} dimensions): "
-            "it is another kind of file, perhaps a saved error page; fetch it again"
-        )
-    shape = struct.unpack(f">{num_dims}I", raw[4:header])
-    if len(raw) - header != math.prod(shape):
-        raise DataError(f"{path} announces {shape} but holds {len(raw) - header} bytes of values: fetch it again")
-    return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            start = file.read(header)
+            if len(start) < header or start[:4] != magic:
+                raise DataError(
+                    f"{path} starts with {start[:4].hex()}, not {magic.hex()} (IDX, uint8, {num_dims} dimensions): "
+                    "it is another kind of file, perhaps a saved error page; fetch it again"
+                )
+            shape = struct.unpack(f">{num_dims}I", start[4:])
+            if math.prod(shape) > MAX_IDX_BYTES:
+                raise DataError(f"{path} announces {shape}, more than {MAX_IDX_BYTES} bytes: it would fill the memory")
+            values = file.read(math.prod(shape) + 1)  # one more than announced: no gzip bomb is unpacked to its end
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read ({error}): fetch it again") from error
+    if len(values) != math.prod(shape):
+        less = f"only {len(values)}" if len(values) < math.prod(shape) else "more"
+        raise DataError(f"{path} announces {shape} but holds {less} bytes of values: fetch it again")
+    return np.frombuffer(values, np.uint8).reshape(shape)
 
 
 def read_npz(path, names, max_bytes, remedy):
@@ -191,7 +197,11 @@ def read_npz(path, names, max_bytes, remedy):
         if sum(sizes.values()) > max_bytes:
             raise DataError(f"{path} would unpack to {sum(sizes.values())} bytes, over {max_bytes}: {remedy}")
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names}
+            arrays = {name: archive[name] for name in names}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):  # numpy hands over what is no array as it is
+                raise DataError(f"{path}: {name} is no array: {remedy}")
+        return arrays
     except FileNotFoundError:
         raise DataError(f"{path} is missing: {remedy}") from None
     except DataError:
@@ -221,7 +231,7 @@ def check_images(images):
 
 
 def check_labels(labels, num_images, num_classes):
-    """Raise ``ValueError`` unless integers ``[num_images]`` in ``0..num_classes-1``, or logits ``[num_images, num_classes]``."""
+    """Raise ``ValueError`` unless integers ``[num_images]`` in ``0..num_classes-1``, or finite logits a class."""
     labels = np.asarray(labels)
     if labels.dtype.kind == "f" and labels.shape == (num_images, num_classes) and np.isfinite(labels).all():
         return

@@ -45,7 +45,10 @@ class DrawnDigit(NamedTuple):
 
 def load_drawn_digits():
     """This project's 80 ``DrawnDigit``: each of the ten digits in eight ways, fixed before they were first read."""
-    return [DrawnDigit(**row) for row in json.loads(DRAWN_DIGITS_FILE.read_text())]
+    try:
+        return [DrawnDigit(**row) for row in json.loads(DRAWN_DIGITS_FILE.read_text())]
+    except (OSError, TypeError, ValueError) as error:
+        raise DataError(f"{DRAWN_DIGITS_FILE} cannot be read ({error}): restore it from the repository") from error
 
 
 def rasterise(strokes, pen_width=PEN_WIDTH, size=PAD_SIZE):

@@ -93,6 +93,8 @@ def _checked(probabilities, labels):
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or 0 in probabilities.shape:
         raise ValueError(f"probabilities have shape {probabilities.shape}: expected [n, num_classes] with n >= 1")
+    if probabilities.dtype.kind not in "fiu":
+        raise ValueError(f"probabilities have dtype {probabilities.dtype}: use floats, as softmax gives them")
     if not (probabilities.min() >= 0 and np.allclose(probabilities.sum(axis=1), 1, atol=1e-3)):
         raise ValueError("probabilities do not add up to 1 in each row: apply softmax to logits first")
     check_labels(labels, *probabilities.shape)

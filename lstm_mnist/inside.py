@@ -84,7 +84,7 @@ def trace(model, images, open_gates=()):
     return Trace(*states, model.output_layer(states[-1]).numpy())
 
 
-def beliefs(model, images, open_gates=(), batch_size=250):
+def beliefs(model, images, open_gates=(), batch_size=100):
     """What the model would answer after each row: softmax probabilities float32 ``[n, time_steps, num_classes]``."""
     check_positive("batch_size", batch_size)
     images = np.asarray(images)

@@ -24,7 +24,8 @@ class LSTM(keras.layers.Layer):
     Weights are those of ``keras.layers.LSTM``: ``kernel [features, 4 units]``, ``recurrent_kernel [units, 4 units]``,
     ``bias [4 units]``, gates in the order i, f, c, o; ``forget_bias`` is the bias f starts with. The rows are unrolled
     into the graph, one step each; a number of steps unknown in advance runs in a loop. ``implementation`` is ``'fast'``
-    (the arithmetic of ``lstm_mnist.fast``) or ``'plain'`` (``step``, row after row): the same results up to rounding.
+    (the arithmetic of ``lstm_mnist.fast``, where more than 28 rows run in a loop too) or ``'plain'`` (``step``, row
+    after row): the same results up to rounding.
     """
 
     def __init__(
@@ -236,8 +237,10 @@ def _read_weights(name):
     arrays = read_npz(path, {*ARRAYS, "recipe"}, max_bytes=20_000_000, remedy=remedy)
     try:
         recipe = json.loads(str(arrays.pop("recipe")))
+        if not isinstance(recipe, dict):
+            raise TypeError(f"its recipe is a {type(recipe).__name__}, not a dict")
         d, h, classes = (len(arrays[array]) for array in ("kernel", "recurrent_kernel", "output_bias"))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is no weights file ({error}): {remedy}") from error
     shapes = [(d, 4 * h), (h, 4 * h), (4 * h,), (h, classes), (classes,)]
     for array, shape in zip(ARRAYS, shapes, strict=True):

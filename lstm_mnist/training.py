@@ -1,5 +1,6 @@
 """The 2019 recipe's training loop: many steps a call, each step's own numbers, checkpoints that resume exactly."""
 
+import gc
 import importlib.util
 import json
 import os
@@ -14,7 +15,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from . import bigger
-from .data import check_labels, check_positive
+from .data import DataError, check_labels, check_positive
 
 STEPS_PER_CALL = 50
 
@@ -62,8 +63,9 @@ def train(
     ``measure(labels, logits)`` gives the loss to lower and the accuracy. An optimizer with ``use_ema`` leaves the
     average of the weights in the model. With ``strategy``, in whose scope the model (and a given optimizer) were made,
     each of its devices or machines computes its slice of every batch, and worker 0 alone writes the folders. Raises
-    ``ValueError`` for impossible arguments or a folder of another run, ``ImportError`` where TensorBoard is missing,
-    ``WorkerError`` where another worker is lost.
+    ``ValueError`` for impossible arguments or a folder of another run, ``DataError`` for a damaged checkpoint,
+    ``OSError`` where one cannot be written, ``ImportError`` where TensorBoard is missing, ``WorkerError`` where another
+    worker is lost.
     """
     for name, value in (("steps", steps), ("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
         check_positive(name, value)
@@ -113,6 +115,8 @@ def train(
     if print_every:
         tqdm.write("Optimization Finished!")
     optimizer.finalize_variable_values(model.trainable_variables)
+    del train_steps
+    gc.collect()  # a graph is a circle of references: without this it stays for minutes
     return History(*np.concatenate(history).T)
 
 
@@ -151,12 +155,21 @@ def make_train_steps(
         for k in tf.range(steps):
             seen = augment(images[k], tf.convert_to_tensor(optimizer.iterations)) if augment else images[k]
             gradients, loss, accuracy = compute(seen, labels[k])
-            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+            _update(optimizer, gradients, model.trainable_variables)
             norm = tf.linalg.global_norm(gradients)
             measured = measured.write(k, tf.stack([tf.cast(v, tf.float32) for v in (loss, accuracy, norm)]))
         return measured.stack()
 
     return train_steps.get_concrete_function(*signature)
+
+
+def _update(optimizer, gradients, variables):
+    """Keras's ``apply_gradients``; on one device without its sum over devices, which would hold the graph for good."""
+    pairs = zip(gradients, variables, strict=True)
+    if tf.distribute.has_strategy():
+        optimizer.apply_gradients(pairs)
+    else:
+        tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
 
 
 def _summary_writer(folder):
@@ -185,6 +198,7 @@ class _Checkpoints:
 
     def __init__(self, folder, model, optimizer, split, batch_size, seed, chief=True):
         self.folder = Path(folder)
+        self.remedy = "choose another checkpoint_folder, or delete this one to begin anew"
         self.step = tf.Variable(0, dtype=tf.int64)
         self.history = tf.Variable(np.zeros((0, 3), np.float32), shape=(None, 3))
         run = {
@@ -202,7 +216,10 @@ class _Checkpoints:
         """Write ``run.json``, or raise ``ValueError`` where it names another run."""
         path = self.folder / "run.json"
         if path.exists():
-            theirs = json.loads(path.read_text())
+            try:
+                theirs = dict(json.loads(path.read_text()))
+            except (TypeError, ValueError) as error:
+                raise DataError(f"{path} is damaged ({error}): {self.remedy}") from error
             for key, value in run.items():
                 if theirs.get(key) != value:
                     raise ValueError(
@@ -222,11 +239,18 @@ class _Checkpoints:
 
     def restore(self):
         """The step reached and the history so far, with model and optimizer set to them."""
-        if self.manager.restore_or_initialize() is None:
-            return 0, []
-        return int(self.step), [self.history.numpy()]
+        try:
+            found = self.manager.restore_or_initialize()
+        except (tf.errors.OpError, IndexError) as error:  # what TensorFlow raises depends on the damaged byte
+            raise DataError(f"{self.folder} holds a damaged checkpoint ({error}): {self.remedy}") from error
+        if found is None and (self.folder / "checkpoint").exists():  # TensorFlow only warns, and would begin anew
+            raise DataError(f"{self.folder / 'checkpoint'} is damaged: {self.remedy}")
+        return (int(self.step), [self.history.numpy()]) if found else (0, [])
 
     def save(self, step, history):
         self.step.assign(step)
         self.history.assign(history)
-        self.manager.save(checkpoint_number=step)
+        try:
+            self.manager.save(checkpoint_number=step)
+        except tf.errors.OpError as error:
+            raise OSError(f"step {step} cannot be kept in {self.folder}, earlier ones are: {error}") from error

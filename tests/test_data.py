@@ -122,7 +122,7 @@ def test_load_idx_reads_the_same_images(idx_folder, mnist):
         ("train-images-idx3-ubyte", b"", "another kind of file"),
         ("t10k-labels-idx1-ubyte", idx(np.zeros((2, 2), np.uint8)), "1 dimensions"),
         ("t10k-labels-idx1-ubyte", idx(np.zeros(9, np.uint8)), "10 images but t10k-labels-idx1-ubyte 9 labels"),
-        ("t10k-labels-idx1-ubyte", idx(np.zeros(10, np.uint8))[:-1], "holds 9 bytes"),
+        ("t10k-labels-idx1-ubyte", idx(np.zeros(10, np.uint8))[:-1], "holds only 9 bytes"),
         ("train-labels-idx1-ubyte.gz", gzip.compress(b"abc" * 100)[:-20], "cannot be read"),
     ],
 )

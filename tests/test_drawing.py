@@ -1,4 +1,6 @@
 import asyncio
+import base64
+import io
 import re
 from collections import Counter
 from pathlib import Path
@@ -209,6 +211,15 @@ def test_mnist_images_saved_as_png_are_read(model, test_digits, tmp_path):
     assert accuracy(model, back, labels) >= accuracy(model, images, labels) - 0.03
 
 
+def test_a_photo_taken_sideways_is_turned(test_digits, tmp_path):
+    picture = Image.fromarray(255 - test_digits[0][0]).resize((112, 112))
+    picture.save(tmp_path / "upright.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise by a quarter to see it upright
+    picture.rotate(90).save(tmp_path / "sideways.png", exif=exif)
+    np.testing.assert_array_equal(read_picture(tmp_path / "sideways.png"), read_picture(tmp_path / "upright.png"))
+
+
 def test_a_blank_sheet_has_no_ink(tmp_path):
     sheet = np.random.default_rng(0).normal(200, 5, (300, 200)).clip(0, 255).astype(np.uint8)
     Image.fromarray(sheet).save(tmp_path / "sheet.png")
@@ -337,7 +348,10 @@ def test_rows_are_shown_one_after_the_other(pad):
     html = " ".join(child.value for child in every_html(pad))
     assert 'alt="the digit as the network sees it: 28 × 28 pixels, read up to row 9"' in html
     assert html.count("◀ answer") == 1
-    assert f"{belief.max():.1%}" in html
+    assert re.search(rf"{belief.max():.1%}</td><td>◀ answer", html)
+    shown = base64.b64decode(re.search(r"base64,([^\"]+)", html)[1])
+    ink = np.asarray(Image.open(io.BytesIO(shown)).convert("L"))[4::8, 4::8]
+    np.testing.assert_array_equal(ink[:8] < 128, pad.image[:8] > 127)
     assert 'aria-live="polite"' in html
 
 
@@ -385,6 +399,7 @@ def test_the_keyboard_draws_moves_undoes_and_clears(pad):
 
     press(*["ArrowDown"] * 12)
     assert len(pad.strokes) == 1
+    assert pad.strokes[0][-1][1] > pad.strokes[0][0][1]  # y grows downwards
     assert pad.answer == 1
     press("ArrowRight", "ArrowRight", shift=True)
     press("ArrowUp")

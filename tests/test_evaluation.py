@@ -84,6 +84,8 @@ def test_bad_input_is_named(measure):
     function = getattr(evaluation, measure)
     with pytest.raises(ValueError, match="apply softmax"):
         function(np.array([[3.0, -1.0, 2.0]]), [0])
+    with pytest.raises(ValueError, match="apply softmax"):
+        function(np.array([[3.0, 1.0, 2.0]]), [0])
     with pytest.raises(ValueError, match="one label per image"):
         function(one_hot([0, 1]), [0])
     with pytest.raises(ValueError, match=r"expected 0\.\.2"):

@@ -1,7 +1,9 @@
 """The fast arithmetic against the plain loop, Keras's layer and finite differences."""
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import keras
 import numpy as np
@@ -100,9 +102,11 @@ def test_gradients_are_finite_differences():
     np.testing.assert_allclose(dc, slopes(c.numpy, lambda value: loss(x, h, value)), atol=1e-8)
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_second_order_gradients(compiled):
-    x, *_ = inputs(3, 4, 2, 3, "float64")
+@pytest.mark.parametrize(("compiled", "steps"), [(True, 4), (True, 8), (False, 4)])
+def test_second_order_gradients(compiled, steps, monkeypatch):
+    monkeypatch.setattr(fast, "ROWS_AT_MOST", 4)
+    monkeypatch.setattr(fast, "ROWS_A_TURN", 3)
+    x, *_ = inputs(3, steps, 2, 3, "float64")
 
     def run(kind):
         made = layer(kind, x, 3, "float64")
@@ -120,6 +124,65 @@ def test_second_order_gradients(compiled):
         return (tf.function(second) if compiled else second)(x)
 
     assert_close([g.numpy() for g in run("fast")], [g.numpy() for g in run("plain")], "float64")
+
+
+@pytest.mark.parametrize("steps", [3, 4, 7])
+def test_more_rows_than_a_block(steps, monkeypatch):
+    """A block, and more, with and without rows left over."""
+    monkeypatch.setattr(fast, "ROWS_AT_MOST", 3)
+    monkeypatch.setattr(fast, "ROWS_A_TURN", 2)
+    for sequences, with_state in ((False, False), (True, True)):
+        arguments = *inputs(3, steps, 2, 4, "float64"), with_state, True
+        ours, plain = (
+            results_and_gradients(layer(kind, arguments[0], 4, "float64", return_sequences=sequences), *arguments)
+            for kind in ("fast", "plain")
+        )
+        assert_close(ours, plain, "float64")
+
+
+@pytest.mark.parametrize("sequences", [True, False])
+def test_loop_under_xla(sequences, monkeypatch):
+    monkeypatch.setattr(fast, "ROWS_AT_MOST", 3)
+    monkeypatch.setattr(fast, "ROWS_A_TURN", 2)
+    x, *_ = inputs(4, 5, 3, 4, "float32")
+    made = layer("fast", x, 4, "float32", return_sequences=sequences)
+
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            loss = tf.add_n([tf.reduce_sum(tf.sin(result)) for result in made(x)])
+        return tape.gradient(loss, made.trainable_variables)
+
+    compiled = tf.function(gradients, jit_compile=True)(x)
+    assert_close([g.numpy() for g in compiled], [g.numpy() for g in gradients(x)], "float32")
+
+
+def test_a_graph_does_not_grow_with_the_rows():
+    def operations(steps):
+        x = tf.zeros((2, steps, 3))
+        made = layer("fast", x, 4, "float32")
+        graph = tf.function(lambda x: made(x)).get_concrete_function(x).graph.as_graph_def()
+        return len(graph.node) + sum(len(function.node_def) for function in graph.library.function)
+
+    assert operations(10 * fast.ROWS_AT_MOST) == operations(20 * fast.ROWS_AT_MOST)
+
+
+def test_graphs_are_freed():
+    graphs = []
+    for _ in range(3):
+        x, *_ = inputs(2, 5, 3, 4, "float32")
+        made = layer("fast", x, 4, "float32")
+
+        @tf.function
+        def gradients(x, made=made):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(made(x)[0])
+            return tape.gradient(loss, made.trainable_variables)
+
+        gradients(x)
+        graphs.append(weakref.ref(gradients.get_concrete_function(x).graph))
+    del made, gradients
+    gc.collect()
+    assert [graph() for graph in graphs] == 3 * [None]
 
 
 def test_any_batch_with_one_trace():

@@ -295,6 +295,7 @@ def test_row_properties_of_drawn_figures():
     assert properties["side"][0].tolist() == pytest.approx([0] * 6)
     assert properties["side"][3, 1] == pytest.approx(-1 + 2 / 7)
     np.testing.assert_array_equal(inside.row_properties(drawn() / 255.0)["loop"], properties["loop"])
+    assert not inside.row_properties(drawn() // 2)["strokes"].any()  # 127 is no ink
 
 
 def test_correlation_ignores_what_all_digits_share():
@@ -338,6 +339,7 @@ def test_a_reading_frame_shows_only_what_has_been_read(reading):
         shown = ax.images[0].get_array()
         assert shown.shape == (28, 8)
         assert np.ma.getmaskarray(shown)[10:].all()
+        assert ax.get_ylim() == (27.5, -0.5)
         np.testing.assert_allclose(shown[:10], values[:10], err_msg=name)
     assert digit.get_title() == "row 10 of 28"
     bars = fig.subfigs[1].axes[0]
@@ -371,15 +373,22 @@ def test_the_other_pictures_hold_their_data(test_split):
     rng = np.random.default_rng(0)
     fig = plots.accuracy_table(np.eye(10, 28), np.arange(10))
     np.testing.assert_array_equal(fig.axes[0].images[0].get_array(), 100 * np.eye(10, 28))
-    fig = plots.paths(rng.normal(size=(100, 28, 2)), np.arange(100) % 10)
+    points = rng.normal(size=(100, 28, 2))
+    fig = plots.paths(points, np.arange(100) % 10)
+    np.testing.assert_array_equal(fig.axes[0].lines[0].get_xydata(), points[:100:10, 6])
     assert [ax.get_title() for ax in fig.axes] == ["after row 7", "after row 14", "after row 21", "after row 28"]
     maps = {"gradient": rng.normal(size=(2, 28, 28))}
     fig = plots.pixel_maps(test_split.images[:2], maps, [7, 2])
     assert fig.axes[0].get_title() == "answer 7"
+    assert fig.axes[2].images[0].get_clim() == pytest.approx(
+        [-np.abs(maps["gradient"][0]).max(), np.abs(maps["gradient"][0]).max()]
+    )
     fig = plots.state_ranges({"c": np.array([-3.0, 3]), "h": np.array([0.5, -0.5])})
     assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["c", "h"]
+    assert [stairs.get_data().values.sum() for stairs in fig.axes[0].patches] == [100, 100]
     fig = plots.runs({"a": [1.0, 3.0], "b": [5.0]})
     assert [text.get_text() for text in fig.axes[0].texts] == ["2.00", "5.00"]
+    assert [line.get_xdata()[0] for line in fig.axes[0].lines if line.get_marker() == "|"] == [2, 5]
 
 
 def test_the_hero_is_small_enough_to_share():

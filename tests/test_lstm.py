@@ -98,6 +98,14 @@ def test_an_initial_state_continues_a_sequence():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+def test_the_plain_loop_equals_keras_from_any_state():
+    ours, theirs = pair(6, 28, return_sequences=True, return_state=True)
+    ours.implementation = "plain"
+    x, h, c = (tf.random.stateless_normal(shape, [0, 3]) for shape in ([3, 28, 28], [3, 6], [3, 6]))
+    for a, b in zip(ours(x, initial_state=[h, c]), theirs(x, initial_state=[h, c]), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
 def test_works_in_a_functional_model_and_survives_saving(tmp_path):
     inputs = keras.Input((None, 28))
     hidden = lstm_mnist.LSTM(8, forget_bias=2.0, return_sequences=True)(inputs)

@@ -46,6 +46,7 @@ def test_digits_shows_each_image_under_its_title():
     for ax, image in zip(shown, IMAGES, strict=True):
         np.testing.assert_array_equal(ax.images[0].get_array(), image)
         assert ax.images[0].get_clim() == (0, 255)
+        assert ax.images[0].get_cmap()(1.0)[:3] == (0, 0, 0)  # ink is black
     assert texts_inside(fig)
 
 

@@ -1,0 +1,204 @@
+"""Break the package on purpose and see who notices: ``python tests/mutants.py`` (``make mutants``).
+
+A mutant of ``mutants.toml`` is one search and replace in a module of ``lstm_mnist``, made in a temporary copy of the
+repository. The module's own tests meet it first; if they pass, the notebook that teaches the module does. What was
+caught by whom goes into ``mutants.csv``, and from there into the table of ``README.md``.
+"""
+
+import argparse
+import csv
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+LIST, RESULTS, README = (ROOT / "tests" / name for name in ("mutants.toml", "mutants.csv", "README.md"))
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info", "build")
+
+#: group of mutants: the module they break, its test file, the notebook that teaches it
+ROOMS = {
+    "data": ("data", "test_data.py", "01_data.ipynb"),
+    "lstm": ("lstm", "test_lstm.py", "02_lstm_graph.ipynb"),
+    "training": ("training", "test_training.py", "03_training.ipynb"),
+    "evaluation": ("evaluation", "test_evaluation.py", "04_evaluation.ipynb"),
+    "inside": ("inside", "test_inside.py", "05_inside_the_lstm.ipynb"),
+    "drawing": ("drawing", "test_drawing.py", "06_draw_a_digit.ipynb"),
+    "fast": ("fast", "test_fast.py", "08_faster.ipynb"),
+    "augment": ("augment", "test_augment.py", "03_training.ipynb"),
+    "plots": ("plots", "test_plots.py", "01_data.ipynb"),
+    "plots of inside": ("plots", "test_inside.py", "05_inside_the_lstm.ipynb"),
+    "plots of drawing": ("plots", "test_drawing.py", "06_draw_a_digit.ipynb"),
+    "exercises": ("exercises", "test_exercises.py", "solutions"),
+}
+
+
+class Mutant(NamedTuple):
+    room: str
+    why: str  # what is broken
+    old: str  # found exactly once in the module
+    new: str
+
+    def apply(self, root=ROOT):
+        """The module's path below ``root`` and its broken text; ``ValueError`` where ``old`` is not there just once."""
+        path = root / "lstm_mnist" / f"{ROOMS[self.room][0]}.py"
+        text = path.read_text(encoding="utf-8")
+        if text.count(self.old) != 1:
+            raise ValueError(f"{path.name} has {text.count(self.old)} places for {self.why!r}, not one: {self.old}")
+        return path, text.replace(self.old, self.new)
+
+
+def mutants():
+    rooms = tomllib.loads(LIST.read_text(encoding="utf-8"))
+    return [Mutant(room, **mutant) for room, group in rooms.items() for mutant in group]
+
+
+class FirstFailure:
+    """A pytest plugin that remembers which test or cell failed first."""
+
+    name = ""
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self.name = self.name or report.nodeid
+
+    pytest_collectreport = pytest_runtest_logreport
+
+
+def meet(mutant, timeout, notebooks):
+    """A row of the results, found out in a process of its own. An empty ``old`` breaks nothing."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(shutil.copytree(ROOT, Path(folder) / "copy", ignore=NOT_COPIED))
+        if mutant.old:
+            path, text = mutant.apply(copy)
+            path.write_text(text, encoding="utf-8")
+        os.chdir(copy)
+        sys.path.insert(0, str(copy))
+        os.environ |= {"PYTHONPATH": str(copy), "LSTM_MNIST_PROGRESS": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        sys.dont_write_bytecode = True
+        _, tests, notebook = ROOMS[mutant.room]
+        caught, failure = "none", first_failure([f"tests/{tests}"], timeout)
+        if failure:
+            caught = "tests"
+        elif notebooks and (failure := first_failure(["--nbval", f"notebooks/{notebook}"], 3 * timeout)):
+            caught = "notebook"
+    return {
+        "room": mutant.room,
+        "mutant": mutant.why,
+        "caught_by": caught,
+        "first_failure": failure.rsplit("/", 1)[-1],
+        "seconds": round(time.monotonic() - start),
+    }
+
+
+def first_failure(arguments, timeout):
+    """Run pytest until something fails; the name of that, empty if all is well."""
+    import pytest
+
+    def too_late(*_):
+        raise TimeoutError(f"still running after {timeout} s")
+
+    watch = FirstFailure()
+    signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(timeout)
+    output, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    try:
+        status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *arguments], plugins=[watch])
+    finally:
+        signal.alarm(0)
+        os.dup2(output, 1)
+    return watch.name or ("" if status == 0 else f"pytest ended with {status}")
+
+
+def write(rows):
+    """Put ``rows`` in place of older ones, drop those of mutants that are gone, and remake the table."""
+    known = {}
+    if RESULTS.exists():
+        with open(RESULTS, newline="", encoding="utf-8") as file:
+            known = {(row["room"], row["mutant"]): row for row in csv.DictReader(file)}
+    known |= {(row["room"], row["mutant"]): row for row in rows}
+    rows = [known[mutant[:2]] for mutant in mutants() if mutant[:2] in known]
+    with open(RESULTS, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    text = README.read_text(encoding="utf-8")
+    table = f"<!-- mutants -->\n{summary(rows)}\n<!-- /mutants -->"
+    README.write_text(
+        re.sub(r"<!-- mutants -->.*<!-- /mutants -->", lambda _: table, text, flags=re.S), encoding="utf-8"
+    )
+
+
+def summary(rows):
+    lines = [
+        "| broken in | mutants | caught by tests | by the notebook | by none |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for room in (*dict.fromkeys(row["room"] for row in rows), "all"):
+        caught = [row["caught_by"] for row in rows if room in (row["room"], "all")]
+        numbers = [len(caught), *(caught.count(by) for by in ("tests", "notebook", "none"))]
+        lines.append(f"| {room} | {' | '.join(map(str, numbers))} |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="mutants whose room or description holds these words")
+    parser.add_argument("--survivors", action="store_true", help="only those that none caught, or that are new")
+    parser.add_argument("--jobs", type=int, default=1, help="mutants at the same time")
+    parser.add_argument("--timeout", type=int, default=300, help="seconds for the tests, a third of the notebook's")
+    parser.add_argument("--no-notebooks", action="store_true", help="tests alone")
+    arguments = parser.parse_args()
+    chosen = [mutant for mutant in mutants() if arguments.only in f"{mutant.room}: {mutant.why}"]
+    if arguments.survivors:
+        with open(RESULTS, newline="", encoding="utf-8") as file:
+            caught = {(row["room"], row["mutant"]) for row in csv.DictReader(file) if row["caught_by"] != "none"}
+        chosen = [mutant for mutant in chosen if mutant[:2] not in caught]
+    for mutant in chosen:
+        mutant.apply()
+    unbroken = [] if arguments.only or arguments.survivors else [Mutant(room, "nothing", "", "") for room in ROOMS]
+    warm_up()
+    tasks = [
+        (mutant, arguments.timeout, not arguments.no_notebooks and bool(mutant.old)) for mutant in unbroken + chosen
+    ]
+    rows = []
+    with multiprocessing.get_context("fork").Pool(arguments.jobs, maxtasksperchild=1) as pool:
+        for row in pool.imap_unordered(meet_one, tasks):
+            print(
+                f"{row['caught_by']:>8}  {row['room']}: {row['mutant']}  ({row['seconds']} s) {row['first_failure']}",
+                flush=True,
+            )
+            if row["mutant"] != "nothing":
+                rows.append(row)
+            elif row["first_failure"]:
+                raise SystemExit("the tests fail in an unbroken copy: nothing can be learnt from mutants")
+            if rows:
+                write(rows)
+    print(summary(rows))
+
+
+def meet_one(task):
+    return meet(*task)
+
+
+def warm_up():
+    """Import once what every process needs: the processes are forked, and an import of TensorFlow costs seconds."""
+    os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    import ipywidgets  # noqa: F401
+    import keras  # noqa: F401
+    import matplotlib.pyplot  # noqa: F401
+    import nbval.plugin  # noqa: F401
+    import tensorflow  # noqa: F401
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+import lstm_mnist
+from lstm_mnist import neighbours
+
+
+@pytest.fixture(scope="module")
+def images():
+    return lstm_mnist.load_mnist().train.images[:6]
+
+
+def lstm_parameters(features, units=128, lstms=1):
+    return lstms * 4 * units * (features + units + 1) + (lstms * units + 1) * 10
+
+
+@pytest.mark.parametrize(
+    ("make", "parameters"),
+    [
+        (neighbours.logistic_regression, 784 * 10 + 10),
+        (neighbours.mlp, 784 * 128 + 128 + 128 * 10 + 10),
+        (neighbours.convolutional, (25 + 1) * 16 + (25 * 16 + 1) * 32 + 4 * 4 * 32 * 10 + 10),
+        (neighbours.simple_rnn, 128 * (28 + 128 + 1) + 129 * 10),
+        (neighbours.gru, 3 * 128 * (28 + 128 + 2) + 129 * 10),
+        (neighbours.two_layers, lstm_parameters(28) + 4 * 128 * (128 + 128 + 1)),
+        (neighbours.bidirectional, lstm_parameters(28, lstms=2)),
+        (neighbours.four_ways, lstm_parameters(28, lstms=4)),
+        (neighbours.columns, lstm_parameters(28)),
+        (neighbours.rows_and_columns, lstm_parameters(56)),
+        (neighbours.patches, lstm_parameters(16)),
+        (neighbours.shuffled_rows, lstm_parameters(28)),
+        (neighbours.pixels, lstm_parameters(1)),
+    ],
+)
+def test_each_has_the_parameters_its_name_says_and_answers(make, parameters, images):
+    model = make()
+    assert model.count_params() == parameters
+    logits = model(images).numpy()
+    assert logits.shape == (6, 10)
+    assert np.isfinite(logits).all()
+    assert np.ptp(logits, axis=0).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("make", "view"),
+    [
+        (neighbours.columns, lambda x: x.transpose(0, 2, 1)),
+        (neighbours.rows_and_columns, lambda x: np.concatenate([x, x.transpose(0, 2, 1)], axis=2)),
+        (neighbours.patches, lambda x: x.reshape(-1, 7, 4, 7, 4).transpose(0, 1, 3, 2, 4).reshape(-1, 49, 16)),
+        (neighbours.shuffled_rows, lambda x: x[:, np.random.default_rng(0).permutation(28)]),
+        (neighbours.pixels, lambda x: x.reshape(-1, 784, 1)),
+    ],
+)
+def test_a_way_to_cut_the_picture_is_the_lstm_on_the_picture_cut_so(make, view, images):
+    model = make()
+    cut = view(images)
+    plain = lstm_mnist.LSTMClassifier(num_features=cut.shape[2])
+    plain.set_weights(model.get_weights())
+    np.testing.assert_allclose(model(images), plain(cut), atol=1e-5)
+
+
+def test_the_four_ways_see_four_pictures(images):
+    model = neighbours.four_ways(units=8)
+    *weights, output_kernel, output_bias = model.get_weights()
+    logits = np.tile(output_bias, (6, 1))
+    turned = images.transpose(0, 2, 1)
+    for k, view in enumerate((images, images[:, ::-1], turned, turned[:, ::-1])):
+        plain = lstm_mnist.LSTMClassifier(num_hidden=8)
+        plain.set_weights([*weights[3 * k : 3 * k + 3], output_kernel[8 * k : 8 * k + 8], np.zeros(10)])
+        logits = logits + plain(view)
+    np.testing.assert_allclose(model(images), logits, atol=1e-5)
+
+
+def test_wrong_images_meet_the_same_clear_error(images):
+    with pytest.raises(ValueError, match="rows of 20 pixels, this model reads 28"):
+        neighbours.mlp().check(images[:, :, :20])
+
+
+def test_a_neighbour_learns_in_the_same_loop():
+    split = lstm_mnist.load_mnist().train
+    history = lstm_mnist.train(neighbours.logistic_regression(), split, 100, seed=0, print_every=0)
+    assert history.loss[-10:].mean() < history.loss[0] / 2
