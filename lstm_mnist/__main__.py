@@ -15,9 +15,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import LSTMClassifier, bench, bigger, load_mnist, save_pretrained, train
+from . import DataError, LSTMClassifier, bench, bigger, load_mnist, load_pretrained, save_pretrained, train
 from .augment import distort
 from .evaluation import LEDGER
+from .export import predict_folder
 from .inside import OpenGateClassifier, RNNClassifier, make_figures, train_every_row
 from .lstm import WEIGHTS_FOLDER
 
@@ -217,6 +218,23 @@ def workers(count, steps, seed=0):
     print("losses, accuracies, gradient norms and final weights equal those of one process within 1e-4")
 
 
+def predict(folder, name):
+    """A line of CSV for each picture of ``folder``; what cannot be read is named on the error output."""
+    try:
+        rows = predict_folder(load_pretrained(name), folder)
+    except DataError as error:
+        raise SystemExit(str(error)) from error
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(["file", "digit", "probability"])
+    for file, digit, probability in rows:
+        if digit is None:
+            print(f"{file}: {probability}", file=sys.stderr)
+        else:
+            table.writerow([file, digit, f"{probability:.3f}"])
+    if None in [row[1] for row in rows]:
+        raise SystemExit(1)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="python -m lstm_mnist", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -230,6 +248,9 @@ def main():
     command = commands.add_parser("workers", help="train on several worker processes, compare with one")
     command.add_argument("--count", type=int, default=2)
     command.add_argument("--steps", type=int, default=200)
+    command = commands.add_parser("predict", help="read a folder of pictures of one digit each")
+    command.add_argument("folder")
+    command.add_argument("--weights", default="2019", help="name of the shipped weights")
     arguments = parser.parse_args()
     if arguments.command == "timings":
         timings()
@@ -238,6 +259,8 @@ def main():
     elif arguments.command == "figures":
         for path in make_figures(arguments.folder):
             print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    elif arguments.command == "predict":
+        predict(arguments.folder, arguments.weights)
     elif arguments.command == "workers":
         workers(arguments.count, arguments.steps)
     else:
