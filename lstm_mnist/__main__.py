@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import DataError, LSTMClassifier, bench, bigger, load_mnist, load_pretrained, save_pretrained, train
+from . import DataError, LSTMClassifier, bench, bigger, load_mnist, load_pretrained, save_pretrained, scaling, train
 from .augment import distort
 from .evaluation import LEDGER
 from .export import predict_folder
@@ -248,6 +248,9 @@ def main():
     command = commands.add_parser("workers", help="train on several worker processes, compare with one")
     command.add_argument("--count", type=int, default=2)
     command.add_argument("--steps", type=int, default=200)
+    command.add_argument(
+        "--measure", action="store_true", help="time arrangements instead, for notebook 10 (3 minutes)"
+    )
     command = commands.add_parser("predict", help="read a folder of pictures of one digit each")
     command.add_argument("folder")
     command.add_argument("--weights", default="2019", help="name of the shipped weights")
@@ -262,7 +265,7 @@ def main():
     elif arguments.command == "predict":
         predict(arguments.folder, arguments.weights)
     elif arguments.command == "workers":
-        workers(arguments.count, arguments.steps)
+        scaling.measure() if arguments.measure else workers(arguments.count, arguments.steps)
     else:
         bench.bench(arguments)
 
