@@ -32,7 +32,7 @@ ROOMS = {
     "inside": ("inside", "test_inside.py", "05_inside_the_lstm.ipynb"),
     "drawing": ("drawing", "test_drawing.py", "06_draw_a_digit.ipynb"),
     "fast": ("fast", "test_fast.py", "08_faster.ipynb"),
-    "augment": ("augment", "test_augment.py", "03_training.ipynb"),
+    "augment": ("augment", "test_augment.py", "09_better.ipynb"),
     "plots": ("plots", "test_plots.py", "01_data.ipynb"),
     "plots of inside": ("plots", "test_inside.py", "05_inside_the_lstm.ipynb"),
     "plots of drawing": ("plots", "test_drawing.py", "06_draw_a_digit.ipynb"),

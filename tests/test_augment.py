@@ -42,6 +42,13 @@ def test_same_seed_same_changes_and_each_image_its_own(images):
     assert min(np.abs(first[0] - image).max() for image in first[1:]) > 0.3
 
 
+@pytest.mark.parametrize("change", [{"DEGREES": 12.0}, {"BEND": 0.6}])
+def test_the_affine_map_and_the_bend_both_follow_the_seed(change, images, only):
+    only(**change)
+    first, other = (augment.distort(images, seed).numpy() for seed in ([0, 1], [0, 2]))
+    assert np.abs(first - other).max() > 0.3
+
+
 def test_values_stay_between_0_and_1_and_shapes_need_not_be_square():
     pixels = np.random.default_rng(0).random((3, 20, 31), np.float32)
     distorted = augment.distort(pixels, [3, 4]).numpy()
