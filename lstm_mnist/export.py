@@ -30,9 +30,12 @@ def export(model, path, time_steps=28):
         _need("tf2onnx", "onnx")
     if path.is_dir() and any(path.iterdir()) and not (path / "saved_model.pb").exists():
         raise ValueError(f"{path} is a folder with other things in it: choose another path")
+    logger = tf.get_logger()
+    level = logger.level
     signature = [tf.TensorSpec([None, time_steps, model.num_features], tf.uint8, name="images")]
     temporary = path.with_name(f".unfinished-{path.name}")
     try:
+        logger.setLevel("ERROR")  # it would tell where it writes
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(temporary)
         if path.suffix == ".keras":
@@ -47,6 +50,7 @@ def export(model, path, time_steps=28):
     except (OSError, tf.errors.OpError) as error:
         raise ValueError(f"{path} cannot be written: {error}") from error
     finally:
+        logger.setLevel(level)
         with contextlib.suppress(OSError):
             _remove(temporary)
     return path

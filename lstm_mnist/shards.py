@@ -8,6 +8,7 @@ pixels. TensorFlow's format adds a checksum to each record.
 import contextlib
 import json
 import os
+import re
 from pathlib import Path
 
 import keras
@@ -132,7 +133,7 @@ class Shards:
                 if found != promised["digits"]:
                     raise DataError(f"it holds {found} digits, not {promised['digits']}")
             except (*DAMAGE, DataError) as error:
-                message = str(error).split("[[")[0].strip()
+                message = (re.findall(r"\w+ record at \d+", str(error)) or [error])[0]
                 raise DataError(f"{self.folder / name} is damaged ({message}): write the shards again") from error
 
 
