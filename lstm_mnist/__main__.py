@@ -253,7 +253,7 @@ def main():
     )
     command = commands.add_parser("predict", help="read a folder of pictures of one digit each")
     command.add_argument("folder")
-    command.add_argument("--weights", default="2019", help="name of the shipped weights")
+    command.add_argument("--weights", default="best", help="name of the shipped weights")
     arguments = parser.parse_args()
     if arguments.command == "timings":
         timings()
