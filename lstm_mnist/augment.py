@@ -46,19 +46,3 @@ def _sample(pixels, y, x):
     above = tf.gather(padded, at) * (1 - right) + tf.gather(padded, at + 1) * right
     below = tf.gather(padded, at + width) * (1 - right) + tf.gather(padded, at + width + 1) * right
     return above * (1 - down) + below * down
-
-
-def distillation(temperature):
-    """A ``measure`` for ``train``: the labels are a teacher's logits ``[batch, classes]``, softened by ``temperature``.
-
-    The loss is the cross-entropy with the teacher's probabilities, times ``temperature`` squared so that its gradient
-    keeps its size (Hinton, Vinyals and Dean 2015); the accuracy is the share of answers that are the teacher's.
-    """
-
-    def measure(teacher, logits):
-        targets = tf.nn.softmax(teacher / temperature)
-        loss = tf.nn.softmax_cross_entropy_with_logits(targets, logits / temperature) * temperature**2
-        same = tf.argmax(logits, 1) == tf.argmax(teacher, 1)
-        return tf.reduce_mean(loss), tf.reduce_mean(tf.cast(same, tf.float32))
-
-    return measure

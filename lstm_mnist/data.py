@@ -32,8 +32,6 @@ class DataError(ValueError):
 class Split:
     """Images uint8 ``[n, rows, columns]`` with their labels uint8 ``[n]``, dealt in shuffled batches.
 
-    A teacher's logits, float32 ``[n, num_classes]``, can stand in place of the labels.
-
     Raises ``ValueError`` for arrays of another type, rank or length, or labels outside ``0..num_classes-1``.
     """
 
@@ -42,8 +40,7 @@ class Split:
         if images.dtype != np.uint8:
             raise ValueError(f"images have dtype {images.dtype}: a Split keeps them as uint8, 0..255")
         check_labels(labels, len(images), num_classes)
-        self.images = images
-        self.labels = np.asarray(labels, np.uint8 if np.ndim(labels) == 1 else np.float32)
+        self.images, self.labels = images, np.asarray(labels, np.uint8)
         self.num_classes, self.seed = num_classes, seed
         self._dealt = 0
 
@@ -231,10 +228,8 @@ def check_images(images):
 
 
 def check_labels(labels, num_images, num_classes):
-    """Raise ``ValueError`` unless integers ``[num_images]`` in ``0..num_classes-1``, or finite logits a class."""
+    """Raise ``ValueError`` unless integers ``[num_images]`` in ``0..num_classes-1``."""
     labels = np.asarray(labels)
-    if labels.dtype.kind == "f" and labels.shape == (num_images, num_classes) and np.isfinite(labels).all():
-        return
     if labels.shape != (num_images,):
         raise ValueError(f"labels have shape {labels.shape} for {num_images} images: give one label per image")
     if labels.dtype.kind not in "iu":

@@ -1,4 +1,4 @@
-"""Other networks that read the same digits: what the LSTM is compared with, and the larger ones that teach it."""
+"""Other networks that read the same digits, to compare the LSTM with; the plain RNN is ``inside.RNNClassifier``."""
 
 import keras
 import numpy as np
@@ -45,11 +45,6 @@ def convolutional():
     for filters in (16, 32):
         parts += [keras.layers.Conv2D(filters, 5, activation="relu"), keras.layers.MaxPooling2D()]
     return _neighbour(keras.layers.Reshape((28, 28, 1)), *parts, keras.layers.Flatten())
-
-
-def simple_rnn(units=128):
-    """Elman's network: h alone, no gates."""
-    return _neighbour(keras.layers.SimpleRNN(units, unroll=True))
 
 
 def gru(units=128):

@@ -49,7 +49,6 @@ def train(
     tensorboard_folder=None,
     progress=None,
     augment=None,
-    measure=loss_and_accuracy,
     strategy=None,
 ):
     """Train ``model`` for exactly ``steps`` updates on batches 0, 1, … of ``split``; return their ``History``.
@@ -59,13 +58,12 @@ def train(
     ``checkpoint_folder``, model, optimizer, step and history are kept every ``checkpoint_every`` steps, and a run that
     was cut off goes on from there to the same weights, bit for bit. ``tensorboard_folder`` gets each step's numbers
     for TensorBoard. ``progress`` shows a bar, by default unless the environment says ``LSTM_MNIST_PROGRESS=0``.
-    ``augment(images, n)`` turns batch ``n``'s uint8 images into those the model learns from, inside the graph;
-    ``measure(labels, logits)`` gives the loss to lower and the accuracy. An optimizer with ``use_ema`` leaves the
-    average of the weights in the model. With ``strategy``, in whose scope the model (and a given optimizer) were made,
-    each of its devices or machines computes its slice of every batch, and worker 0 alone writes the folders. Raises
-    ``ValueError`` for impossible arguments or a folder of another run, ``DataError`` for a damaged checkpoint,
-    ``OSError`` where one cannot be written, ``ImportError`` where TensorBoard is missing, ``WorkerError`` where another
-    worker is lost.
+    ``augment(images, n)`` turns batch ``n``'s uint8 images into those the model learns from, inside the graph. An
+    optimizer with ``use_ema`` leaves the average of the weights in the model. With ``strategy``, in whose scope the
+    model (and a given optimizer) were made, each of its devices or machines computes its slice of every batch, and
+    worker 0 alone writes the folders. Raises ``ValueError`` for impossible arguments or a folder of another run,
+    ``DataError`` for a damaged checkpoint, ``OSError`` where one cannot be written, ``ImportError`` where TensorBoard
+    is missing, ``WorkerError`` where another worker is lost.
     """
     for name, value in (("steps", steps), ("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
         check_positive(name, value)
@@ -89,8 +87,7 @@ def train(
 
     if progress is None:
         progress = os.environ.get("LSTM_MNIST_PROGRESS", "1") != "0"
-    shapes = [(batch_size, *values.shape[1:]) for values in (split.images, split.labels)]
-    train_steps = make_train_steps(model, optimizer, *shapes, split.labels.dtype, augment, measure, strategy)
+    train_steps = make_train_steps(model, optimizer, [batch_size, *split.images.shape[1:]], augment, strategy)
     with (
         bigger.lost_workers_named(checkpoint_folder),
         tqdm(total=steps, initial=done, unit="step", leave=False, file=sys.stdout, disable=not progress) as bar,
@@ -108,7 +105,7 @@ def train(
             bar.update(end - done)
             done = end
             if print_every and (done == 1 or done % print_every == 0):
-                loss, accuracy = (float(v) for v in measure(labels[-1], model(images[-1])))
+                loss, accuracy = (float(v) for v in loss_and_accuracy(labels[-1], model(images[-1])))
                 tqdm.write(f"Step {done}, Loss= {loss:.4f}, Training Accuracy= {accuracy:.3f}")
             if run and chief and (done % checkpoint_every == 0 or done == steps):
                 run.save(done, np.concatenate(history))
@@ -120,29 +117,20 @@ def train(
     return History(*np.concatenate(history).T)
 
 
-def make_train_steps(
-    model,
-    optimizer,
-    images_shape,
-    labels_shape=None,
-    labels_dtype=tf.uint8,
-    augment=None,
-    measure=loss_and_accuracy,
-    strategy=None,
-):
-    """A compiled function that takes one step a batch; ``augment``, ``measure``, ``strategy`` are those of ``train``.
+def make_train_steps(model, optimizer, batch_shape, augment=None, strategy=None):
+    """A compiled function that takes one step a batch; ``augment`` and ``strategy`` are those of ``train``.
 
-    Maps uint8 images ``[k, *images_shape]`` and labels ``[k, *labels_shape]`` (by default ``[k, batch]``), for any
-    ``k``, to float32 ``[k, 3]``: each step's loss, accuracy and gradient norm, before its update.
+    Maps uint8 images ``[k, *batch_shape]`` and labels ``[k, batch]``, for any ``k``, to float32 ``[k, 3]``: each
+    step's loss, accuracy and gradient norm, before its update.
     """
     signature = (
-        tf.TensorSpec([None, *images_shape], tf.uint8),
-        tf.TensorSpec([None, *(labels_shape or images_shape[:1])], labels_dtype),
+        tf.TensorSpec([None, *batch_shape], tf.uint8),
+        tf.TensorSpec([None, *batch_shape[:1]], tf.uint8),
     )
 
     def compute(images, labels):
         with tf.GradientTape() as tape:
-            loss, accuracy = measure(labels, model(images, training=True))
+            loss, accuracy = loss_and_accuracy(labels, model(images, training=True))
         return tape.gradient(loss, model.trainable_variables), loss, accuracy
 
     if strategy is not None:

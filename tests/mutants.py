@@ -23,21 +23,27 @@ ROOT = Path(__file__).parent.parent
 LIST, RESULTS, README = (ROOT / "tests" / name for name in ("mutants.toml", "mutants.csv", "README.md"))
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info", "build")
 
-#: group of mutants: the module they break, its test file, the notebook that teaches it
+#: room: the notebook that teaches it; the room "plots of inside" is module ``plots`` under the tests of ``inside``
 ROOMS = {
-    "data": ("data", "test_data.py", "01_data.ipynb"),
-    "lstm": ("lstm", "test_lstm.py", "02_lstm_graph.ipynb"),
-    "training": ("training", "test_training.py", "03_training.ipynb"),
-    "evaluation": ("evaluation", "test_evaluation.py", "04_evaluation.ipynb"),
-    "inside": ("inside", "test_inside.py", "05_inside_the_lstm.ipynb"),
-    "drawing": ("drawing", "test_drawing.py", "06_draw_a_digit.ipynb"),
-    "fast": ("fast", "test_fast.py", "08_faster.ipynb"),
-    "augment": ("augment", "test_augment.py", "09_better.ipynb"),
-    "plots": ("plots", "test_plots.py", "01_data.ipynb"),
-    "plots of inside": ("plots", "test_inside.py", "05_inside_the_lstm.ipynb"),
-    "plots of drawing": ("plots", "test_drawing.py", "06_draw_a_digit.ipynb"),
-    "exercises": ("exercises", "test_exercises.py", "solutions"),
+    "data": "01_data.ipynb",
+    "lstm": "02_lstm_graph.ipynb",
+    "training": "03_training.ipynb",
+    "evaluation": "04_evaluation.ipynb",
+    "inside": "05_inside_the_lstm.ipynb",
+    "drawing": "06_draw_a_digit.ipynb",
+    "fast": "08_faster.ipynb",
+    "augment": "09_better.ipynb",
+    "plots": "01_data.ipynb",
+    "plots of inside": "05_inside_the_lstm.ipynb",
+    "plots of drawing": "06_draw_a_digit.ipynb",
+    "exercises": "solutions",
 }
+
+
+def module_and_tests(room):
+    """Paths from the root: the module that the room's mutants break, and the test file that should notice."""
+    module, _, tests = room.partition(" of ")
+    return f"lstm_mnist/{module}.py", f"tests/test_{tests or module}.py"
 
 
 class Mutant(NamedTuple):
@@ -48,7 +54,7 @@ class Mutant(NamedTuple):
 
     def apply(self, root=ROOT):
         """The module's path below ``root`` and its broken text; ``ValueError`` where ``old`` is not there just once."""
-        path = root / "lstm_mnist" / f"{ROOMS[self.room][0]}.py"
+        path = root / module_and_tests(self.room)[0]
         text = path.read_text(encoding="utf-8")
         if text.count(self.old) != 1:
             raise ValueError(f"{path.name} has {text.count(self.old)} places for {self.why!r}, not one: {self.old}")
@@ -84,11 +90,10 @@ def meet(mutant, timeout, notebooks):
         sys.path.insert(0, str(copy))
         os.environ |= {"PYTHONPATH": str(copy), "LSTM_MNIST_PROGRESS": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         sys.dont_write_bytecode = True
-        _, tests, notebook = ROOMS[mutant.room]
-        caught, failure = "none", first_failure([f"tests/{tests}"], timeout)
+        caught, failure = "none", first_failure([module_and_tests(mutant.room)[1]], timeout)
         if failure:
             caught = "tests"
-        elif notebooks and (failure := first_failure(["--nbval", f"notebooks/{notebook}"], 3 * timeout)):
+        elif notebooks and (failure := first_failure(["--nbval", f"notebooks/{ROOMS[mutant.room]}"], 3 * timeout)):
             caught = "notebook"
     return {
         "room": mutant.room,

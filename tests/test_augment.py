@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -81,7 +80,7 @@ def test_turn_slant_and_size_keep_the_centre_and_the_size_of_the_change(change, 
     bar = np.zeros((200, 41, 41), np.float32)
     bar[:, 8:33, 19:22] = 1
     distorted = augment.distort(bar, [0, 0]).numpy()
-    np.testing.assert_allclose(middle(distorted), 20, atol=0.15)
+    np.testing.assert_allclose(middle(distorted), 20, atol=0.02)
     rows, columns = np.mgrid[:41, :41] - 20
     moments = [(distorted * values).sum(axis=(1, 2)) for values in (rows**2, rows * columns)]
     slope = moments[1] / moments[0]  # columns a row
@@ -105,22 +104,3 @@ def test_a_bend_moves_neighbours_alike_and_far_points_differently(only):
     assert 0.3 < inner.std() < 0.8
     assert np.abs(np.diff(inner, axis=1)).mean() < 0.25
     assert np.corrcoef(inner[:, 0], inner[:, -1])[0, 1] < 0.5
-
-
-def test_distillation_at_temperature_1_is_cross_entropy_with_the_teachers_probabilities():
-    teacher, student = tf.constant(np.random.default_rng(0).normal(size=(2, 6, 10)))
-    loss, accuracy = augment.distillation(temperature=1)(teacher, student)
-    expected = keras.losses.CategoricalCrossentropy(from_logits=True)(keras.ops.softmax(teacher), student)
-    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
-    assert float(accuracy) == pytest.approx(np.mean(teacher.numpy().argmax(1) == student.numpy().argmax(1)))
-
-
-def test_distillation_pulls_the_student_towards_the_teacher_with_the_same_strength_at_any_temperature():
-    """At a high temperature the gradient nears (student - teacher) / classes (Hinton et al. 2015)."""
-    teacher, student = np.random.default_rng(1).normal(size=(2, 6, 10))
-    teacher, student = (z - z.mean(axis=1, keepdims=True) for z in (teacher, student))
-    student = tf.Variable(student)
-    with tf.GradientTape() as tape:
-        loss, _ = augment.distillation(temperature=1e4)(teacher, student)
-    gradient = tape.gradient(loss, student)
-    np.testing.assert_allclose(gradient, (student - teacher) / 10 / 6, atol=1e-5)

@@ -3,7 +3,7 @@
 import ast
 
 import pytest
-from mutants import LIST, ROOMS, ROOT, mutants
+from mutants import LIST, ROOMS, ROOT, module_and_tests, mutants
 
 MUTANTS = mutants()
 
@@ -11,7 +11,7 @@ MUTANTS = mutants()
 def test_there_are_many_and_none_twice():
     assert len(MUTANTS) >= 60
     assert len({mutant[:2] for mutant in MUTANTS}) == len(MUTANTS)
-    assert len({(ROOMS[m.room][0], m.old, m.new) for m in MUTANTS}) == len(MUTANTS)
+    assert len({(module_and_tests(m.room)[0], m.old, m.new) for m in MUTANTS}) == len(MUTANTS)
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -25,8 +25,7 @@ def test_every_mutant_applies_and_is_still_python(room):
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_room_has_its_files(room):
-    module, tests, notebook = ROOMS[room]
-    for path in (f"lstm_mnist/{module}.py", f"tests/{tests}", f"notebooks/{notebook}"):
+    for path in (*module_and_tests(room), f"notebooks/{ROOMS[room]}"):
         assert (ROOT / path).exists()
 
 

@@ -20,7 +20,6 @@ def lstm_parameters(features, units=128, lstms=1):
         (neighbours.logistic_regression, 784 * 10 + 10),
         (neighbours.mlp, 784 * 128 + 128 + 128 * 10 + 10),
         (neighbours.convolutional, (25 + 1) * 16 + (25 * 16 + 1) * 32 + 4 * 4 * 32 * 10 + 10),
-        (neighbours.simple_rnn, 128 * (28 + 128 + 1) + 129 * 10),
         (neighbours.gru, 3 * 128 * (28 + 128 + 2) + 129 * 10),
         (neighbours.two_layers, lstm_parameters(28) + 4 * 128 * (128 + 128 + 1)),
         (neighbours.bidirectional, lstm_parameters(28, lstms=2)),

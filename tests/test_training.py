@@ -206,20 +206,6 @@ def test_augment_changes_what_batch_n_shows_and_only_that(split):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-def test_a_teachers_logits_in_place_of_labels(split):
-    logits = np.random.default_rng(0).normal(size=(32, 10)).astype(np.float32)
-    taught = lstm_mnist.Split(split.images[:32], logits)
-
-    def squared_distance(teacher, student):
-        return tf.reduce_mean((teacher - student) ** 2), tf.constant(0.5)
-
-    history = lstm_mnist.train(small_model(), taught, 60, 32, print_every=0, measure=squared_distance)
-    first = np.mean((logits - small_model()(split.images[:32])) ** 2)
-    assert history.loss[0] == pytest.approx(first, rel=1e-4)
-    assert history.loss[-1] < history.loss[0]
-    assert set(history.accuracy) == {0.5}
-
-
 def test_an_averaging_optimizer_leaves_the_average_in_the_model(split):
     def steps_of_sgd(count, **kwargs):
         model = small_model()
