@@ -15,12 +15,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import DataError, LSTMClassifier, bench, bigger, load_mnist, load_pretrained, save_pretrained, scaling, train
+from . import DataError, LSTMClassifier, bench, load_mnist, load_pretrained, save_pretrained, scaling, train
 from .evaluation import LEDGER
 from .export import predict_folder
 from .inside import make_figures
 from .lstm import WEIGHTS_FOLDER
 from .recipes import KEPT, RECIPES
+from .workers import run_workers
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(5)
@@ -108,7 +109,7 @@ def _substitute(path, pattern, text):
 
 def workers(count, steps, seed=0):
     """Train on worker processes and in this one: print each worker's share, check that the results are the same."""
-    run = bigger.run_workers(count, steps=steps, seed=seed)
+    run = run_workers(count, steps=steps, seed=seed)
     for n, share in enumerate(run.shares):
         (first, end), seconds = share["images"], share["seconds"]
         print(f"worker {n}: images {first} to {end - 1} of each of {steps} batches, {seconds:.1f} s", flush=True)
