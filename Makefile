@@ -44,7 +44,10 @@ faults: $(VENV)/installed ## kill training 20 times, flip 200 bits of the data: 
 noise: $(VENV)/installed ## run the suite as another machine would: other arithmetic, fewer threads, another order (about two hours)
 	$(BIN)/python tests/noise.py
 
+places: $(VENV)/installed ## run some of it in odd folders, read-only, without network, from a wheel (some minutes)
+	$(BIN)/python tests/places.py
+
 app: $(VENV)/installed ## open the drawing pad as a web page
 	$(BIN)/python -m voila notebooks/app.ipynb
 
-.PHONY: help lab test notebooks timings weights figures bench mutants faults noise app
+.PHONY: help lab test notebooks timings weights figures bench mutants faults noise places app

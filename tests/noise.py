@@ -7,6 +7,7 @@ shuffles the modules and notebooks, and the tests of a module, never the cells o
 """
 
 import argparse
+import contextlib
 import csv
 import datetime
 import importlib.metadata
@@ -70,58 +71,50 @@ def pytest_collection_modifyitems(items):
     items[:] = [item for module in order for item in modules[module]]
 
 
-def run(paths, folder, environment=(), arguments=(), one_cpu=False, runs=1, root=ROOT):
-    """The outcome of each test by its name, what each tagged cell used of its tolerance, and the seconds taken."""
-    noise = Path(folder) / "noise.jsonl"
-    noise.unlink(missing_ok=True)
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(root), str(ROOT / "tests")]),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "NBVAL_NOISE_FILE": str(noise),
-        **dict(environment),
-    }
+def run(paths, folder, environment=(), arguments=(), one_cpu=False, runs=1, root=ROOT, prefix=(), cwd=None):
+    """The outcome of each test by its name, what each tagged cell used of its tolerance, and the seconds taken.
+
+    ``paths`` are taken from ``root``, by default tests and notebooks; ``folder`` is for files of this run's own. A
+    variable that is ``None`` is unset, ``prefix`` stands before the command.
+    """
+    noise, reports = Path(folder, "noise.jsonl"), [Path(folder, f"{n}.xml") for n in range(runs)]
+    changed = {"PYTHONPATH": f"{root}{os.pathsep}{ROOT / 'tests'}", "PYTHONDONTWRITEBYTECODE": "1"}
+    changed |= {"NBVAL_NOISE_FILE": str(noise)} | dict(environment)
+    environment = {name: value for name, value in (os.environ | changed).items() if value is not None}
+    command = [*prefix, sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-cell-timeout=7200"]
+    command += ["-p", "no:cacheprovider", "-c", root / "pyproject.toml", *arguments]
+    command += [root / path for path in paths or ("tests", "notebooks")]
     start = time.monotonic()
-    reports = [Path(folder) / f"{n}.xml" for n in range(runs)]
-    allowed = os.sched_getaffinity(0) if one_cpu else None
-    if one_cpu:
-        os.sched_setaffinity(0, {max(allowed)})  # children inherit it
-    try:
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "--nbval",
-            "--nbval-cell-timeout=7200",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-        ]
+    with open(Path(folder, "output.txt"), "wb") as output, one_of_the_cpus() if one_cpu else contextlib.nullcontext():
         processes = [
-            subprocess.Popen(
-                [*command, f"--junitxml={report}", *arguments, *paths],
-                cwd=root,
-                env=environment,
-                stdout=subprocess.DEVNULL,
-            )
+            subprocess.Popen([*command, f"--junitxml={report}"], cwd=cwd or root, env=environment, stdout=output)
             for report in reports
         ]
         for process in processes:
             process.wait()
-    finally:
-        if one_cpu:
-            os.sched_setaffinity(0, allowed)
     outcomes = {}
     for report in reports:
+        if not report.exists():
+            raise SystemExit(f"pytest did not run:\n{Path(folder, 'output.txt').read_text()}")
         for case in xml.etree.ElementTree.parse(report).iter("testcase"):
             bad = case.find("failure") is not None or case.find("error") is not None
-            outcome = "failed" if bad else "skipped" if case.find("skipped") is not None else "passed"
-            name = f"{case.get('classname')}::{case.get('name')}"
-            outcomes[name if report == reports[0] else f"{name} ({report.stem})"] = outcome
+            name = f"{case.get('classname')}::{case.get('name')}" + f" (run {report.stem})" * (report != reports[0])
+            outcomes[name] = "failed" if bad else "skipped" if case.find("skipped") is not None else "passed"
     parts = {}
-    if noise.exists():
-        for line in map(json.loads, noise.read_text(encoding="utf-8").splitlines()):
-            parts[line["cell"]] = max(line["part"], parts.get(line["cell"], 0))
+    for line in map(json.loads, noise.read_text().splitlines() if noise.exists() else ()):
+        parts[line["cell"]] = max(line["part"], parts.get(line["cell"], 0))
     return outcomes, parts, round(time.monotonic() - start)
+
+
+@contextlib.contextmanager
+def one_of_the_cpus():
+    """Processes started meanwhile have one CPU."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def files():
@@ -172,26 +165,25 @@ def cell_of(name):
     return notebook.removeprefix("notebooks/"), cell
 
 
-def keep_noise(setting, paths, outcomes, parts, seconds, changed):
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "keras", "numpy")]
+def keep(path, key, known, paths, outcomes, seconds, **more):
+    """Put a row of results in ``path``, in place of an older one of the same key, in the order of ``known``."""
     count = list(outcomes.values()).count
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "keras", "numpy")]
     row = {
-        "setting": setting,
+        **key,
         "tests": " ".join(paths) or "all",
-        "passed": count("passed"),
-        "failed": count("failed"),
-        "skipped": count("skipped"),
-        "files changed": len(changed),
+        **{outcome: count(outcome) for outcome in ("passed", "failed", "skipped")},
+        **more,
         "seconds": seconds,
         "date": datetime.date.today().isoformat(),
         "machine": f"{os.cpu_count()} CPUs, {processor()}",
-        "versions": ", ".join([*versions, f"python {platform.python_version()}"]),
+        "versions": ", ".join([f"python {platform.python_version()}", *versions]),
     }
-    rows = {row["setting"]: row for row in read(NOISE)} | {setting: row}
-    write(NOISE, row, [rows[name] for name in SETTINGS if name in rows])
-    keep_tolerances(setting, {cell_of(name): f"{part:.3g}" for name, part in parts.items()})
+    ((column, name),) = key.items()
+    rows = {row[column]: row for row in read(path)} | {name: row}
+    write(path, row, [rows[name] for name in known if name in rows])
     failed = [name for name, outcome in outcomes.items() if outcome == "failed"]
-    print(f"{setting}: {row['passed']} passed, {row['failed']} failed, {seconds} s", *failed, *changed, sep="\n    ")
+    print(f"{name}: {row['passed']} passed, {row['failed']} failed, {seconds} s", *failed, sep="\n    ", flush=True)
 
 
 def processor():
@@ -233,8 +225,10 @@ def main():
     for setting in arguments.only:
         with tempfile.TemporaryDirectory() as folder:
             before = files()
-            found = run(arguments.paths, folder, **SETTINGS[setting])
-            keep_noise(setting, arguments.paths, *found, sorted(dict(files() ^ before)))
+            outcomes, parts, seconds = run(arguments.paths, folder, **SETTINGS[setting])
+        changed = {"files changed": len(files() ^ before)}
+        keep(NOISE, {"setting": setting}, SETTINGS, arguments.paths, outcomes, seconds, **changed)
+        keep_tolerances(setting, {cell_of(name): f"{part:.3g}" for name, part in parts.items()})
 
 
 if __name__ == "__main__":
