@@ -47,7 +47,11 @@ noise: $(VENV)/installed ## run the suite as another machine would: other arithm
 places: $(VENV)/installed ## run some of it in odd folders, read-only, without network, from a wheel (some minutes)
 	$(BIN)/python tests/places.py
 
+N := 2
+workers: $(VENV)/installed ## train on N=2 worker processes of this machine, and check that the result is that of one
+	$(QUIET) $(BIN)/python -m lstm_mnist workers --count $(N)
+
 app: $(VENV)/installed ## open the drawing pad as a web page
 	$(BIN)/python -m voila notebooks/app.ipynb
 
-.PHONY: help lab test notebooks timings weights figures bench mutants faults noise places app
+.PHONY: help lab test notebooks timings weights figures bench mutants faults noise places workers app
