@@ -25,9 +25,9 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import nbformat
-from mutants import NOT_COPIED, ROOT
+from mutants import NOT_COPIED, ROOT, put_table, read
 
-NOISE, TOLERANCES, README = (ROOT / "tests" / name for name in ("noise.csv", "tolerances.csv", "README.md"))
+NOISE, TOLERANCES = ROOT / "tests" / "noise.csv", ROOT / "tests" / "tolerances.csv"
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 #: what a setting changes: the environment, pytest's arguments, or how the runs are started
@@ -135,13 +135,6 @@ def tagged_cells():
                 yield path.relative_to(ROOT / "notebooks").as_posix(), str(number), " ".join(tags)
 
 
-def read(path):
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def write(path, columns, rows):
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
@@ -181,9 +174,16 @@ def keep(path, key, known, paths, outcomes, seconds, **more):
     }
     ((column, name),) = key.items()
     rows = {row[column]: row for row in read(path)} | {name: row}
-    write(path, row, [rows[name] for name in known if name in rows])
+    rows = [rows[name] for name in known if name in rows]
+    write(path, row, rows)
+    put_table(path.stem, table(rows, [column, "passed", "failed", "skipped", "seconds", "date"]))
     failed = [name for name, outcome in outcomes.items() if outcome == "failed"]
     print(f"{name}: {row['passed']} passed, {row['failed']} failed, {seconds} s", *failed, sep="\n    ", flush=True)
+
+
+def table(rows, columns):
+    lines = [f"| {' | '.join(columns)} |", f"| --- |{' ---: |' * (len(columns) - 1)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(str(row[column]) for column in columns)} |" for row in rows)])
 
 
 def processor():
@@ -223,6 +223,9 @@ def main():
             find_smallest_breaks(kind, arguments.paths)
         return
     for setting in arguments.only:
+        if setting == "one CPU" and not hasattr(os, "sched_setaffinity"):
+            print("one CPU: skipped: this system does not tell processes apart by CPU")
+            continue
         with tempfile.TemporaryDirectory() as folder:
             before = files()
             outcomes, parts, seconds = run(arguments.paths, folder, **SETTINGS[setting])
