@@ -15,34 +15,39 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import bench, load_mnist, save_pretrained
+from . import bench, load_idx, load_mnist, save_pretrained
 from .evaluation import LEDGER
 from .inside import make_figures
 from .lstm import WEIGHTS_FOLDER
 from .recipes import KEPT, RECIPES
+from .search import search
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(5)
 
 
-def weights(name, seeds):
-    """Train a recipe once a seed: each run becomes a row of the ledger, the first seed's weights are kept."""
-    mnist = load_mnist()
+def weights(name, seeds, data=None):
+    """Train a recipe once a seed: each run becomes a row of the ledger, the first seed's weights are kept.
+
+    ``data`` is the folder of another data set in MNIST's four files; its name comes first in the ledger.
+    """
+    splits = load_idx(data) if data else load_mnist()
     for seed in seeds:
         start = time.perf_counter()
-        model, settings = RECIPES[name](seed, mnist)
+        model, settings = RECIPES[name](seed, splits)
         row = {
-            "name": name,
+            "name": f"{Path(data).name}/{name}" if data else name,
             "seed": seed,
-            "validation_accuracy": _accuracy(model, mnist.validation),
-            "test_accuracy": _accuracy(model, mnist.test),
+            "parameters": model.count_params(),
+            "validation_accuracy": _accuracy(model, splits.validation),
+            "test_accuracy": _accuracy(model, splits.test),
             "seconds": round(time.perf_counter() - start),
             "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}, Python {platform.python_version()}",
-            "command": f"python -m lstm_mnist weights {name} --seeds {seed}",
+            "command": f"python -m lstm_mnist weights {name} --seeds {seed}" + (f" --data {data}" if data else ""),
         }
         print(row)
         _write_ledger(row)
-        if seed == SEEDS[0] and name in KEPT:
+        if seed == SEEDS[0] and name in KEPT and not data:
             kept = {key: row[key] for key in ("command", "seed", "versions", "validation_accuracy")}
             save_pretrained(model, WEIGHTS_FOLDER / f"{name}.npz", kept | settings)
 
@@ -111,6 +116,8 @@ def main():
     command = commands.add_parser("weights", help="train a recipe and keep its weights and ledger rows")
     command.add_argument("name", choices=RECIPES)
     command.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    command.add_argument("--data", help="folder of another data set in MNIST's four IDX files")
+    commands.add_parser("search", help="search the settings of the recipe `best` on the validation split")
     commands.add_parser("timings", help="measure each notebook's minutes and memory")
     command = commands.add_parser("figures", help="remake the README's pictures")
     command.add_argument("--folder", default="figures")
@@ -119,7 +126,9 @@ def main():
     if arguments.command == "timings":
         timings()
     elif arguments.command == "weights":
-        weights(arguments.name, arguments.seeds)
+        weights(arguments.name, arguments.seeds, arguments.data)
+    elif arguments.command == "search":
+        search()
     elif arguments.command == "figures":
         for path in make_figures(arguments.folder):
             print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
