@@ -41,7 +41,11 @@ mutants: $(VENV)/installed ## break the package in the ways of tests/mutants.tom
 faults: $(VENV)/installed ## kill training 20 times, flip 200 bits of the data: the long form of tests/test_faults.py
 	LONG_TESTS=1 $(BIN)/python -m pytest -q tests/test_faults.py tests/test_properties.py
 
+N := 2
+workers: $(VENV)/installed ## train on N=2 worker processes of this machine, and check that the result is that of one
+	$(QUIET) $(BIN)/python -m lstm_mnist workers --count $(N)
+
 app: $(VENV)/installed ## open the drawing pad as a web page
 	$(BIN)/python -m voila notebooks/app.ipynb
 
-.PHONY: help lab test notebooks timings weights figures bench mutants faults app
+.PHONY: help lab test notebooks timings weights figures bench mutants faults workers app

@@ -15,8 +15,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import bench, load_idx, load_mnist, save_pretrained
+from . import (
+    DataError,
+    LSTMClassifier,
+    bench,
+    bigger,
+    load_idx,
+    load_mnist,
+    load_pretrained,
+    save_pretrained,
+    scaling,
+    train,
+)
 from .evaluation import LEDGER
+from .export import predict_folder
 from .inside import make_figures
 from .lstm import WEIGHTS_FOLDER
 from .recipes import KEPT, RECIPES
@@ -110,6 +122,38 @@ def _substitute(path, pattern, text):
     os.replace(temporary, path)
 
 
+def workers(count, steps, seed=0):
+    """Train on worker processes and in this one: print each worker's share, check that the results are the same."""
+    run = bigger.run_workers(count, steps=steps, seed=seed)
+    for n, share in enumerate(run.shares):
+        (first, end), seconds = share["images"], share["seconds"]
+        print(f"worker {n}: images {first} to {end - 1} of each of {steps} batches, {seconds:.1f} s", flush=True)
+    keras.utils.set_random_seed(seed)
+    model = LSTMClassifier()
+    history = train(model, load_mnist().train, steps=steps, seed=seed, print_every=0)
+    np.testing.assert_allclose(run.history, np.stack(history), atol=1e-4)
+    for theirs, ours in zip(run.weights, model.get_weights(), strict=True):
+        np.testing.assert_allclose(theirs, ours, atol=1e-4)
+    print("losses, accuracies, gradient norms and final weights equal those of one process within 1e-4")
+
+
+def predict(folder, name):
+    """A line of CSV for each picture of ``folder``; what cannot be read is named on the error output."""
+    try:
+        rows = predict_folder(load_pretrained(name), folder)
+    except DataError as error:
+        raise SystemExit(str(error)) from error
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(["file", "digit", "probability"])
+    for file, digit, probability in rows:
+        if digit is None:
+            print(f"{file}: {probability}", file=sys.stderr)
+        else:
+            table.writerow([file, digit, f"{probability:.3f}"])
+    if None in [row[1] for row in rows]:
+        raise SystemExit(1)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="python -m lstm_mnist", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -122,6 +166,15 @@ def main():
     command = commands.add_parser("figures", help="remake the README's pictures")
     command.add_argument("--folder", default="figures")
     bench.add_arguments(commands.add_parser("bench", help="time the same training here and in its peers"))
+    command = commands.add_parser("workers", help="train on several worker processes, compare with one")
+    command.add_argument("--count", type=int, default=2)
+    command.add_argument("--steps", type=int, default=200)
+    command.add_argument(
+        "--measure", action="store_true", help="time arrangements instead, for notebook 10 (3 minutes)"
+    )
+    command = commands.add_parser("predict", help="read a folder of pictures of one digit each")
+    command.add_argument("folder")
+    command.add_argument("--weights", default="best", help="name of the shipped weights")
     arguments = parser.parse_args()
     if arguments.command == "timings":
         timings()
@@ -132,6 +185,10 @@ def main():
     elif arguments.command == "figures":
         for path in make_figures(arguments.folder):
             print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    elif arguments.command == "predict":
+        predict(arguments.folder, arguments.weights)
+    elif arguments.command == "workers":
+        scaling.measure() if arguments.measure else workers(arguments.count, arguments.steps)
     else:
         bench.bench(arguments)
 

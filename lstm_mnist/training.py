@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from . import bigger
 from .data import DataError, check_labels, check_positive
 
 STEPS_PER_CALL = 50
@@ -48,6 +49,7 @@ def train(
     tensorboard_folder=None,
     progress=None,
     augment=None,
+    strategy=None,
 ):
     """Train ``model`` for exactly ``steps`` updates on batches 0, 1, … of ``split``; return their ``History``.
 
@@ -57,27 +59,39 @@ def train(
     was cut off goes on from there to the same weights, bit for bit. ``tensorboard_folder`` gets each step's numbers
     for TensorBoard. ``progress`` shows a bar, by default unless the environment says ``LSTM_MNIST_PROGRESS=0``.
     ``augment(images, n)`` turns batch ``n``'s uint8 images into those the model learns from, inside the graph. An
-    optimizer with ``use_ema`` leaves the average of the weights in the model. Raises ``ValueError`` for impossible
-    arguments or a folder of another run, ``DataError`` for a damaged checkpoint, ``OSError`` where one cannot be
-    written, ``ImportError`` where TensorBoard is missing.
+    optimizer with ``use_ema`` leaves the average of the weights in the model. With ``strategy``, in whose scope the
+    model (and a given optimizer) were made, each of its devices or machines computes its slice of every batch, and
+    worker 0 alone writes the folders. Raises ``ValueError`` for impossible arguments or a folder of another run,
+    ``DataError`` for a damaged checkpoint, ``OSError`` where one cannot be written, ``ImportError`` where TensorBoard
+    is missing, ``WorkerError`` where another worker is lost.
     """
     for name, value in (("steps", steps), ("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
         check_positive(name, value)
     model.check(split.images[:1])
     check_labels(split.labels, len(split), model.num_classes)
-    if optimizer is None:
-        optimizer = keras.optimizers.Adam(learning_rate=0.001)
-    optimizer.build(model.trainable_variables)
-    writer = _summary_writer(tensorboard_folder) if tensorboard_folder else None
-    run = _Checkpoints(checkpoint_folder, model, optimizer, split, batch_size, seed) if checkpoint_folder else None
+    with bigger.scope(strategy, model, optimizer, batch_size):
+        if optimizer is None:
+            optimizer = keras.optimizers.Adam(learning_rate=0.001)
+        optimizer.build(model.trainable_variables)
+    chief = bigger.is_chief(strategy)
+    writer = _summary_writer(tensorboard_folder) if tensorboard_folder and chief else None
+    run = None
+    if checkpoint_folder:
+        run = _Checkpoints(checkpoint_folder, model, optimizer, split, batch_size, seed, chief)
     done, history = run.restore() if run else (0, [])
+    if strategy is not None:
+        data = [split.batch_indices(done, batch_size, seed), split.images[:1000], split.labels[:1000]]
+        bigger.check_agreement(strategy, steps=steps, checkpoint=done, weights=model.get_weights(), data=data)
     if done > steps:
         raise ValueError(f"{checkpoint_folder} is already at step {done}: ask for more than steps={steps}")
 
     if progress is None:
         progress = os.environ.get("LSTM_MNIST_PROGRESS", "1") != "0"
-    train_steps = make_train_steps(model, optimizer, [batch_size, *split.images.shape[1:]], augment)
-    with tqdm(total=steps, initial=done, unit="step", leave=False, file=sys.stdout, disable=not progress) as bar:
+    train_steps = make_train_steps(model, optimizer, [batch_size, *split.images.shape[1:]], augment, strategy)
+    with (
+        bigger.lost_workers_named(checkpoint_folder),
+        tqdm(total=steps, initial=done, unit="step", leave=False, file=sys.stdout, disable=not progress) as bar,
+    ):
         while done < steps:
             stops = [steps, done + STEPS_PER_CALL, _next_multiple(checkpoint_every, done)]
             if print_every:
@@ -93,7 +107,7 @@ def train(
             if print_every and (done == 1 or done % print_every == 0):
                 loss, accuracy = (float(v) for v in loss_and_accuracy(labels[-1], model(images[-1])))
                 tqdm.write(f"Step {done}, Loss= {loss:.4f}, Training Accuracy= {accuracy:.3f}")
-            if run and (done % checkpoint_every == 0 or done == steps):
+            if run and chief and (done % checkpoint_every == 0 or done == steps):
                 run.save(done, np.concatenate(history))
     if print_every:
         tqdm.write("Optimization Finished!")
@@ -103,8 +117,8 @@ def train(
     return History(*np.concatenate(history).T)
 
 
-def make_train_steps(model, optimizer, batch_shape, augment=None):
-    """A compiled function that takes one step a batch; ``augment`` is that of ``train``.
+def make_train_steps(model, optimizer, batch_shape, augment=None, strategy=None):
+    """A compiled function that takes one step a batch; ``augment`` and ``strategy`` are those of ``train``.
 
     Maps uint8 images ``[k, *batch_shape]`` and labels ``[k, batch]``, for any ``k``, to float32 ``[k, 3]``: each
     step's loss, accuracy and gradient norm, before its update.
@@ -114,15 +128,21 @@ def make_train_steps(model, optimizer, batch_shape, augment=None):
         tf.TensorSpec([None, *batch_shape[:1]], tf.uint8),
     )
 
+    def compute(images, labels):
+        with tf.GradientTape() as tape:
+            loss, accuracy = loss_and_accuracy(labels, model(images, training=True))
+        return tape.gradient(loss, model.trainable_variables), loss, accuracy
+
+    if strategy is not None:
+        compute = bigger.share_out(strategy, compute, model.trainable_variables)
+
     @tf.function
     def train_steps(images, labels):
         steps = tf.shape(images)[0]
         measured = tf.TensorArray(tf.float32, size=steps)
         for k in tf.range(steps):
-            seen = augment(images[k], optimizer.iterations) if augment else images[k]
-            with tf.GradientTape() as tape:
-                loss, accuracy = loss_and_accuracy(labels[k], model(seen, training=True))
-            gradients = tape.gradient(loss, model.trainable_variables)
+            seen = augment(images[k], tf.convert_to_tensor(optimizer.iterations)) if augment else images[k]
+            gradients, loss, accuracy = compute(seen, labels[k])
             _update(optimizer, gradients, model.trainable_variables)
             norm = tf.linalg.global_norm(gradients)
             measured = measured.write(k, tf.stack([tf.cast(v, tf.float32) for v in (loss, accuracy, norm)]))
@@ -164,7 +184,7 @@ def _next_multiple(every, done):
 class _Checkpoints:
     """Model, optimizer, step and history in a folder, beside ``run.json``, which says whose they are."""
 
-    def __init__(self, folder, model, optimizer, split, batch_size, seed):
+    def __init__(self, folder, model, optimizer, split, batch_size, seed, chief=True):
         self.folder = Path(folder)
         self.remedy = "choose another checkpoint_folder, or delete this one to begin anew"
         self.step = tf.Variable(0, dtype=tf.int64)
@@ -176,11 +196,11 @@ class _Checkpoints:
             "batch_size": batch_size,
             "seed": seed,
         }
-        self._claim(json.loads(json.dumps(run, default=str)))
+        self._claim(json.loads(json.dumps(run, default=str)), chief)
         state = tf.train.Checkpoint(model=model, optimizer=optimizer, step=self.step, history=self.history)
         self.manager = tf.train.CheckpointManager(state, str(self.folder), max_to_keep=2)
 
-    def _claim(self, run):
+    def _claim(self, run, chief):
         """Write ``run.json``, or raise ``ValueError`` where it names another run."""
         path = self.folder / "run.json"
         if path.exists():
@@ -196,7 +216,7 @@ class _Checkpoints:
                     )
         elif self.folder.is_dir() and any(file.name != "run.tmp" for file in self.folder.iterdir()):
             raise ValueError(f"{self.folder} is not empty and holds no run.json: choose another checkpoint_folder")
-        else:
+        elif chief:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 temporary = path.with_suffix(".tmp")

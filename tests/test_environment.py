@@ -103,6 +103,13 @@ def test_results_in_readme_are_those_of_the_ledger(row):
     assert (f"{accuracies.mean():.4f}", f"{accuracies.std(ddof=1):.4f}", str(len(accuracies))) == (mean, spread, seeds)
 
 
+def test_speed_ups_in_readme_are_those_of_the_stored_measurement():
+    stored = json.loads((ROOT / "notebooks" / "10_scaling.json").read_text())["step_ms"]
+    for batch in ("128", "512"):
+        speed_up = np.median(np.divide(stored["one core"][batch], stored["workers"][batch]))
+        assert re.search(rf"{speed_up:.2f} times[\w ]* at (batches of )?{batch}", README)
+
+
 def test_times_in_readme_are_those_of_the_stored_bench():
     stored = json.loads((ROOT / "notebooks" / "08_bench.json").read_text())
     medians = {side: np.median(row["train_ms"]) for side, row in stored["sides"].items()}

@@ -175,3 +175,41 @@ def test_halving_marks_the_run_that_won():
     assert [text.get_text() for text in ax.get_xticklabels()] == ["10", "20", "40"]
     assert labelled(ax)
     assert texts_inside(fig)
+
+
+def test_a_shared_step_shows_each_replicas_slice():
+    (ax,) = plots.shared_step(np.zeros((5, 28, 28), np.uint8), replicas=2).axes
+    words = {text.get_text() for text in ax.texts}
+    assert {"images 0 to 2", "images 3 to 4"} <= words
+    assert len(ax.images) == 5
+
+
+def test_same_curves_draws_each_at_its_own_steps():
+    (ax,) = plots.same_curves({"one": np.arange(30), "two": np.arange(30)}).axes
+    one, two = (line.get_xydata() for line in ax.lines)
+    np.testing.assert_array_equal(one, np.stack([np.arange(1, 31), np.arange(30)], axis=1))
+    np.testing.assert_array_equal(two, [[7, 6], [19, 18]])
+    assert labelled(ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "two"]
+
+
+def test_arrangements_shows_images_a_second_of_each_common_batch():
+    step_ms = {"a": {"64": [1], "128": [64, 32, 128]}, "b": {"128": [16]}}
+    (ax,) = plots.arrangements({"a": "one core", "b": "two"}, step_ms).axes
+    assert [bar.get_width() for bar in ax.patches] == [2000, 8000]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["one core", "two"]
+    assert ax.get_title() == "batches of 128"
+
+
+def test_network_draws_speed_up_over_speed_with_its_marks():
+    (ax,) = plots.network({"batch": (np.array([1e6, 1e9]), np.array([0.1, 1.9]))}, {"Wi-Fi": 1e8}).axes
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[1e6, 0.1], [1e9, 1.9]])
+    assert ax.texts[0].get_text().strip() == "Wi-Fi"
+    assert labelled(ax)
+
+
+def test_stream_memory_sets_files_beside_memory():
+    streams = [{"digits": 60, "file_mb": 5, "peak_memory_mb": 80}, {"digits": 600, "file_mb": 50, "peak_memory_mb": 81}]
+    (ax,) = plots.stream_memory(streams).axes
+    assert [bar.get_width() for bar in ax.patches] == [5, 80, 50, 81]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["60 digits", "600 digits"]

@@ -1,0 +1,199 @@
+"""``python -m lstm_mnist workers --measure``: what sharing out a training step costs, and what a stream needs.
+
+Each arrangement lives in processes of its own that take orders, one JSON line each, and answer with one; they are asked
+in turn, round after round, so that a slow minute of the machine is slow for all.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from .bench import CORES, machine, peak_memory
+from .bigger import free_ports
+
+DEFAULT_OUTPUT = Path(__file__).resolve().parents[1] / "notebooks" / "10_scaling.json"
+ROUNDS = 7
+IMAGES = 2560  # read in one turn, whatever the batch
+#: arrangement: (what it is, its kind, the cores of its processes, its batches)
+SIDES = {
+    "one core": ("one process on one core", "plain", [[0]], (64, 128, 256, 512)),
+    "both cores": ("one process on both cores", "plain", [None], (128, 512)),
+    "one worker": ("one worker on one core", "workers", [[0]], (128, 512)),
+    "devices": ("one process, two logical devices", "devices", [None], (128, 512)),
+    "workers": ("two workers, a core each", "workers", [[0], [1]], (128, 512)),
+}
+STREAMS = (60_000, 600_000)
+
+
+# --- one process ---------------------------------------------------------------------------------------------------
+
+
+def work(kind, cores):
+    """Make a strategy of that kind, then obey: train so many images in batches, or add up so many messages."""
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)  # TensorFlow starts as many threads as it may use cores
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a library prints is no answer
+    import keras
+    import tensorflow as tf
+
+    from . import LSTMClassifier, bigger, load_mnist
+    from .training import make_train_steps
+
+    strategy = None
+    if kind == "devices":
+        strategy = tf.distribute.MirroredStrategy(bigger.logical_cpus(2))
+    elif kind == "workers":
+        strategy = bigger.worker_strategy()
+    keras.utils.set_random_seed(0)
+    split, ready = load_mnist().train, {}
+
+    def prepare(batch):
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            model, optimizer = LSTMClassifier(), keras.optimizers.Adam()
+            optimizer.build(model.trainable_variables)
+        count = IMAGES // batch
+        images = tf.constant(split.images[:IMAGES].reshape(count, batch, 28, 28))
+        labels = tf.constant(split.labels[:IMAGES].reshape(count, batch))
+        train_steps = make_train_steps(model, optimizer, (batch, 28, 28), strategy=strategy)
+        return lambda: train_steps(images, labels).numpy()
+
+    def prepare_sum():
+        floats = bigger.message_bytes(LSTMClassifier()) // 4
+
+        @tf.function
+        def add_up():
+            total = 0.0
+            for _ in tf.range(50):
+                message = strategy.run(lambda: tf.fill([floats], 1.0))
+                total += strategy.reduce(tf.distribute.ReduceOp.SUM, message, axis=None)[0]
+            return total
+
+        return lambda: add_up().numpy()
+
+    for line in sys.stdin:
+        batch = json.loads(line)
+        if batch not in ready:
+            ready[batch] = prepare(batch) if batch else prepare_sum()
+            ready[batch]()
+        start = time.perf_counter()
+        ready[batch]()
+        print(1000 * (time.perf_counter() - start) / (IMAGES // batch if batch else 50), file=answers, flush=True)
+    os._exit(0)
+
+
+def stream(digits, folder):
+    """Write so many digits, train on all of them once, distorted; print what it took."""
+    from . import LSTMClassifier, load_mnist
+    from .augment import distort
+    from .shards import train_on_stream, write_shards
+
+    train = load_mnist().train
+    pieces = (slice(start, start + 5000) for _ in range(digits // 50_000 + 1) for start in range(0, 50_000, 5000))
+    pieces = [next(pieces) for _ in range(digits // 5000)]
+    shards = write_shards(folder, ((train.images[piece], train.labels[piece]) for piece in pieces))
+    model, start = LSTMClassifier(32), time.perf_counter()
+    train_on_stream(model, shards, digits // 500, 500, augment=lambda images, n: distort(images, [0, n]))
+    result = {"digits": len(shards), "file_mb": sum(file["bytes"] for file in shards.files.values()) / 1e6}
+    print(json.dumps(result | {"peak_memory_mb": peak_memory(), "seconds": time.perf_counter() - start}))
+
+
+# --- the command ---------------------------------------------------------------------------------------------------
+
+
+class Side:
+    """The processes of one arrangement."""
+
+    def __init__(self, kind, cores):
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(len(cores))]
+        self.processes = []
+        for n, own in enumerate(cores):
+            config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": n}}
+            self.processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-c", f"from lstm_mnist import scaling; scaling.work({kind!r}, {own})"],
+                    env=os.environ | ({"TF_CONFIG": json.dumps(config)} if kind == "workers" else {}),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                )
+            )
+
+    def milliseconds(self, batch):
+        """Time of a step, that of the slowest process; for batch 0, of adding up one message."""
+        for process in self.processes:
+            process.stdin.write(f"{batch}\n")
+            process.stdin.flush()
+        return max(float(process.stdout.readline()) for process in self.processes)
+
+    def stop(self):
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+
+
+def measure_steps(rounds=ROUNDS):
+    """Milliseconds of a step, ``{side: {batch: [a number a round]}}``, and of adding up one message of two workers."""
+    times, sums = {side: {str(batch): [] for batch in batches} for side, (*_, batches) in SIDES.items()}, []
+    with contextlib.ExitStack() as stack:
+        sides = {}
+        for side, (_, kind, cores, _) in SIDES.items():
+            sides[side] = Side(kind, cores)
+            stack.callback(sides[side].stop)
+        for n in range(rounds + 1):
+            for side, (*_, batches) in SIDES.items():
+                for batch in batches:
+                    value = sides[side].milliseconds(batch)
+                    if n:  # the first round compiles
+                        times[side][str(batch)].append(round(value, 3))
+            value = sides["workers"].milliseconds(0)
+            if n:
+                sums.append(round(value, 3))
+    return times, sums
+
+
+def measure_streams():
+    results = []
+    for digits in STREAMS:
+        with tempfile.TemporaryDirectory() as folder:
+            command = f"from lstm_mnist import scaling; scaling.stream({digits}, {folder!r})"
+            child = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+        results.append({key: round(value, 1) for key, value in json.loads(child.stdout.splitlines()[-1]).items()})
+    return results
+
+
+def measure(output=DEFAULT_OUTPUT):
+    """Measure, print, and keep the numbers in ``output``. Needs two cores."""
+    from . import LSTMClassifier, bigger
+
+    if CORES < 2:
+        raise SystemExit("this needs two cores")
+    steps, sums = measure_steps()
+    for side, batches in steps.items():
+        for batch, values in batches.items():
+            print(f"{SIDES[side][0]:34} batch {batch:>4}: {statistics.median(values):7.2f} ms a step")
+    print(f"adding up one message: {statistics.median(sums):.2f} ms", flush=True)
+    result = {
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "rounds": ROUNDS,
+        "message_bytes": bigger.message_bytes(LSTMClassifier()),
+        "labels": {side: label for side, (label, *_) in SIDES.items()},
+        "step_ms": steps,
+        "sum_ms": sums,
+        "streams": measure_streams(),
+    }
+    for row in result["streams"]:
+        print(row)
+    temporary = output.with_suffix(".tmp")
+    temporary.write_text(json.dumps(result, indent=1) + "\n")
+    os.replace(temporary, output)
+    print(f"written: {output.name}")

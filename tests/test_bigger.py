@@ -1,0 +1,238 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lstm_mnist
+from lstm_mnist import bigger
+
+NEEDS_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+ORDERS = {"num_hidden": 8, "batch_size": 32, "seed": 3, "implementation": "plain"}
+
+
+@pytest.fixture(scope="module")
+def split():
+    return lstm_mnist.load_mnist().train
+
+
+def small_model(seed=3):
+    keras.utils.set_random_seed(seed)
+    model = lstm_mnist.LSTMClassifier(8)
+    model.lstm.implementation = "plain"
+    return model
+
+
+TWO_DEVICES = """
+import lstm_mnist
+import keras, numpy as np, tensorflow as tf
+from lstm_mnist import augment, bigger
+
+strategy = tf.distribute.MirroredStrategy(bigger.logical_cpus(2))
+split = lstm_mnist.load_mnist().train
+
+def run(strategy=None, **settings):
+    keras.utils.set_random_seed(0)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        model = lstm_mnist.LSTMClassifier(8)
+        optimizer = keras.optimizers.Adam(0.01, global_clipnorm=0.1, weight_decay=0.1, use_ema=True, ema_momentum=0.9)
+    model.lstm.implementation = "plain"
+    distort = lambda images, n: augment.distort(images, [n, 1])
+    history = lstm_mnist.train(model, split, 7, 32, 3, optimizer, 3, augment=distort, strategy=strategy)
+    assert optimizer.iterations.numpy() == 7
+    return np.stack(history), model.get_weights()
+
+(histories, weights) = zip(run(), run(strategy))
+assert histories[0][2].max() > 0.1, "the clipping has to matter"
+np.testing.assert_allclose(*histories, atol=1e-5)
+for one, two in zip(*weights, strict=True):
+    np.testing.assert_allclose(one, two, atol=1e-5)
+
+with strategy.scope():
+    odd = lstm_mnist.LSTMClassifier(8)
+try:
+    lstm_mnist.train(odd, split, 7, 33, strategy=strategy)
+except ValueError as error:
+    assert "batch_size is 33: choose a multiple of 2" in str(error), error
+try:
+    bigger.logical_cpus(3)
+except RuntimeError as error:
+    assert "call logical_cpus first" in str(error), error
+else:
+    raise AssertionError
+"""
+
+
+def test_two_devices_train_as_one_clipping_averages_and_distortions_included():
+    """In a process of its own, since devices are chosen once a process."""
+    child = subprocess.run([sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, timeout=300)
+    assert child.returncode == 0, child.stderr
+    lines = child.stdout.splitlines()
+    assert len(lines) == 8
+    assert lines[:4] == lines[4:]  # what is printed is the same too
+
+
+def test_one_replica_is_the_plain_loop_bit_for_bit(split, tmp_path):
+    plain = small_model()
+    expected = lstm_mnist.train(plain, split, 6, 32, print_every=0)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    for steps in (3, 6):  # the second goes on from the first one's checkpoint
+        with strategy.scope():
+            model = small_model()
+        history = lstm_mnist.train(
+            model, split, steps, 32, print_every=0, checkpoint_folder=tmp_path / "run", strategy=strategy
+        )
+    np.testing.assert_array_equal(np.stack(history), np.stack(expected))
+    for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_other_strategies_are_refused_by_name(split):
+    for strategy in (tf.distribute.OneDeviceStrategy("CPU:0"), tf.distribute.get_strategy(), "mirrored"):
+        with pytest.raises(ValueError, match=rf"strategy is {type(strategy).__name__}: use tf.distribute.Mirrored"):
+            lstm_mnist.train(small_model(), split, 5, strategy=strategy)
+
+
+def test_a_model_or_optimizer_made_outside_the_scope_is_named(split):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with pytest.raises(ValueError, match=r"the model was made outside this strategy: make it inside `with"):
+        lstm_mnist.train(small_model(), split, 5, strategy=strategy)
+    with strategy.scope():
+        model = small_model()
+    with pytest.raises(ValueError, match=r"the optimizer was made outside"):
+        lstm_mnist.train(model, split, 5, optimizer=keras.optimizers.Adam(), strategy=strategy)
+
+
+def test_the_message_is_the_gradient_and_two_numbers():
+    assert bigger.message_bytes(lstm_mnist.LSTMClassifier()) == 4 * (81_674 + 2)
+
+
+def tf_config(workers=("127.0.0.1:1", "127.0.0.1:2"), index=0, **task):
+    return json.dumps({"cluster": {"worker": list(workers)}, "task": {"type": "worker", "index": index} | task})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "cannot be used .*it is ''"),
+        ("{worker", "cannot be used"),
+        ("[1]", "cannot be used"),
+        ('{"cluster": {"worker": ["a:1"]}}', "has no 'task'"),
+        (tf_config(["a"]), "cannot be used"),
+        (tf_config(["a:x"]), "cannot be used"),
+        (tf_config(["a:1", "a:1"]), "an address occurs twice"),
+        (tf_config(index=2), "task index 2 among 2 workers"),
+        (tf_config(index=-1), "task index -1"),
+        (tf_config(type="ps"), "type worker"),
+    ],
+)
+def test_a_malformed_tf_config_is_named(monkeypatch, text, message):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ValueError, match=f"TF_CONFIG .*{message}.*expected"):
+        bigger.worker_strategy()
+
+
+def test_a_port_in_use_is_named(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("TF_CONFIG", tf_config([f"127.0.0.1:{port}"]))
+        with pytest.raises(bigger.WorkerError, match=rf"127\.0\.0\.1:{port} cannot be used .*in use"):
+            bigger.worker_strategy()
+
+
+def test_a_worker_that_never_comes_is_named_after_the_time_limit(monkeypatch):
+    here, there = bigger.free_ports(2)
+    monkeypatch.setenv("TF_CONFIG", tf_config([f"127.0.0.1:{here}", f"127.0.0.1:{there}"]))
+    start = time.monotonic()
+    with pytest.raises(bigger.WorkerError, match=rf"worker 1 at 127\.0\.0\.1:{there} has not come within 0.5 s"):
+        bigger.worker_strategy(time_limit=0.5)
+    assert time.monotonic() - start < 30
+
+
+@NEEDS_SIGNALS
+def test_workers_train_as_one_process_even_when_one_is_killed_and_all_start_again(split, tmp_path):
+    folder = tmp_path / "run"
+    orders = ORDERS | {"steps": 600, "checkpoint_folder": folder, "checkpoint_every": 20}
+    with bigger.Workers(2, **orders) as workers:
+        end = time.monotonic() + 200
+        while not (folder / "checkpoint").exists():
+            assert time.monotonic() < end
+            assert [process.poll() for process in workers.processes] == [None, None]
+            time.sleep(0.02)
+        workers.processes[1].kill()
+        with pytest.raises(bigger.WorkerError, match=r"worker 1 was killed \(SIGKILL\), the others were stopped"):
+            workers.wait(60)
+    assert all(process.poll() is not None for process in workers.processes)
+    reached = int(tf.train.latest_checkpoint(folder).rsplit("-", 1)[1])
+    assert 20 <= reached < 600
+    run = bigger.run_workers(2, time_limit=200, **orders)
+    model = small_model()
+    history = lstm_mnist.train(model, split, 600, 32, 3, print_every=0)
+    np.testing.assert_allclose(run.history, np.stack(history), atol=1e-4)
+    for theirs, ours in zip(run.weights, model.get_weights(), strict=True):
+        np.testing.assert_allclose(theirs, ours, atol=1e-4)
+    assert [share["images"] for share in run.shares] == [[0, 16], [16, 32]]
+    assert not [file for file in folder.iterdir() if "tmp" in file.name or "temp" in file.name]
+
+
+def test_a_worker_that_fails_is_quoted_and_all_are_stopped(tmp_path):
+    (tmp_path / "diary.txt").write_text("private")
+    with (
+        bigger.Workers(1, **ORDERS, checkpoint_folder=tmp_path / "diary.txt" / "x") as workers,
+        pytest.raises(bigger.WorkerError, match=r"worker 0: ValueError: checkpoint_folder .* cannot be written"),
+    ):
+        workers.wait(200)
+    assert workers.processes[0].poll() == 1
+    assert not os.path.exists(workers.folder.name)
+
+
+def test_workers_too_slow_for_the_time_limit_are_stopped():
+    with (
+        bigger.Workers(1, steps=10**9, **ORDERS) as workers,
+        pytest.raises(bigger.WorkerError, match=r"not done after 0.2 s"),
+    ):
+        workers.wait(0.2)
+    assert workers.processes[0].poll() is not None
+
+
+PARENT = """
+from lstm_mnist import bigger
+with bigger.Workers(1, steps=10**9, num_hidden=8) as workers:
+    print(workers.processes[0].pid, flush=True)
+    workers.wait()
+"""
+
+
+@NEEDS_SIGNALS
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_the_process_that_started_it(end):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    worker = int(parent.stdout.readline())
+    parent.send_signal(end)
+    parent.communicate(timeout=60)
+    limit = time.monotonic() + 60
+    while is_running(worker):
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        return os.path.isdir("/proc/self")  # without /proc, signal 0 has to do

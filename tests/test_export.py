@@ -1,0 +1,162 @@
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lstm_mnist
+from lstm_mnist.drawing import load_drawn_digits, rasterise
+from lstm_mnist.export import export, exported_logits, predict_folder
+
+NEEDS_ONNX = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("tf2onnx", "onnx", "onnxruntime")),
+    reason="the extra onnx is not installed",
+)
+KINDS = ["model.keras", "saved_model", pytest.param("model.onnx", marks=NEEDS_ONNX)]
+
+#: what another program would do with each of the formats, in a process of its own
+READERS = {
+    "model.keras": """
+import lstm_mnist, keras
+logits = keras.saving.load_model(path).predict(images, batch_size=1000, verbose=0)
+""",
+    "saved_model": """
+import tensorflow as tf
+model = tf.saved_model.load(path)
+logits = model.serve(images).numpy()
+assert "lstm_mnist" not in sys.modules
+""",
+    "model.onnx": """
+import onnxruntime
+logits = onnxruntime.InferenceSession(path).run(None, {"images": images})[0]
+assert "tensorflow" not in sys.modules
+""",
+}
+READER = """
+import sys
+import numpy as np
+path, images = sys.argv[1], np.load(sys.argv[2])
+{}
+np.save(sys.argv[3], logits)
+"""
+
+
+@pytest.fixture(scope="module")
+def model():
+    return lstm_mnist.load_pretrained()
+
+
+@pytest.fixture(scope="module")
+def exported(model, tmp_path_factory):
+    """Each kind, exported once."""
+    folder, made = tmp_path_factory.mktemp("exported"), {}
+
+    def path(kind):
+        if kind not in made:
+            made[kind] = export(model, folder / kind)
+        return made[kind]
+
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fresh_process_reads_the_same_10_000_answers(model, exported, kind, tmp_path):
+    images = lstm_mnist.load_mnist().test.images
+    np.save(tmp_path / "images.npy", images)
+    arguments = [str(exported(kind)), str(tmp_path / "images.npy"), str(tmp_path / "logits.npy")]
+    child = subprocess.run(
+        [sys.executable, "-c", READER.format(READERS[kind]), *arguments], capture_output=True, text=True, timeout=300
+    )
+    assert child.returncode == 0, child.stderr
+    logits, expected = np.load(tmp_path / "logits.npy"), model.predict(images, batch_size=1000, verbose=0)
+    np.testing.assert_array_equal(logits.argmax(axis=1), expected.argmax(axis=1))
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_package_reads_its_exports_any_number_of_images(model, exported, kind):
+    images = lstm_mnist.load_mnist().test.images[:1001]
+    for count in (1, 1001):
+        logits = exported_logits(exported(kind), images[:count])
+        np.testing.assert_allclose(logits, model.predict(images[:count], verbose=0), atol=1e-4)
+
+
+def test_an_export_replaces_the_older_one_and_leaves_nothing_beside_it(model, tmp_path):
+    for network in (lstm_mnist.load_pretrained("quick"), model):
+        export(network, tmp_path / "model.keras")
+    images = lstm_mnist.load_mnist().test.images[:10]
+    logits = exported_logits(tmp_path / "model.keras", images)
+    np.testing.assert_allclose(logits, model.predict(images, verbose=0), atol=1e-5)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_unusable_paths_are_named(model, tmp_path):
+    (tmp_path / "diary.txt").write_text("private")
+    for path in (tmp_path / "diary.txt" / "model.keras", tmp_path / "diary.txt" / "saved"):
+        with pytest.raises(ValueError, match="cannot be written"):
+            export(model, path)
+    with pytest.raises(ValueError, match="a folder with other things in it"):
+        export(model, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["diary.txt"]
+
+
+@pytest.mark.parametrize("kind", ["model.keras", "saved_model", pytest.param("model.onnx", marks=NEEDS_ONNX)])
+def test_what_is_no_export_is_named(kind, tmp_path):
+    images = lstm_mnist.load_mnist().test.images[:1]
+    (tmp_path / "model.keras").write_text("no zip")
+    (tmp_path / "model.onnx").write_text("no graph")
+    with pytest.raises(lstm_mnist.DataError, match=rf"{kind} holds no exported model"):
+        exported_logits(tmp_path / kind, images)
+
+
+def test_a_missing_extra_is_named_with_its_remedy(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"ONNX needs tf2onnx, .*pip install 'lstm-mnist\[onnx\]'"):
+        export(model, tmp_path / "model.onnx")
+    with pytest.raises(ImportError, match="ONNX needs onnxruntime"):
+        exported_logits(tmp_path / "model.onnx", np.zeros((1, 28, 28), np.uint8))
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Ten digits on white paper, one MNIST image, a blank sheet and something that is no picture."""
+    for drawn in load_drawn_digits():
+        if drawn.way == "plain":
+            Image.fromarray(255 - rasterise(drawn.strokes, drawn.pen_width)).save(tmp_path / f"{drawn.digit}.png")
+    Image.fromarray(lstm_mnist.load_mnist().test.images[0]).save(tmp_path / "mnist 7.PNG")
+    Image.fromarray(np.full((50, 50), 255, np.uint8)).save(tmp_path / "paper.png")
+    (tmp_path / "page.jpg").write_text("<html>")
+    (tmp_path / "notes.txt").write_text("not looked at")
+    return tmp_path
+
+
+def test_a_folder_of_pictures_is_answered(model, pictures):
+    rows = predict_folder(model, pictures)
+    assert [row[:2] for row in rows[:11]] == [*((f"{k}.png", k) for k in range(10)), ("mnist 7.PNG", 7)]
+    assert all(0.1 < row[2] <= 1 for row in rows[:11])
+    (page, paper) = rows[11:]
+    assert page[:2] == ("page.jpg", None)
+    assert "no picture that can be read" in page[2]
+    assert paper[:2] == ("paper.png", None)
+    assert "there is no ink on it" in paper[2]
+
+
+def test_a_folder_without_pictures_is_named(model, tmp_path):
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(lstm_mnist.DataError, match="holds no PNG or JPEG file"):
+            predict_folder(model, folder)
+
+
+def test_the_command_prints_a_line_a_picture_and_fails_for_what_it_cannot_read(pictures):
+    command = [sys.executable, "-m", "lstm_mnist", "predict", str(pictures)]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert child.returncode == 1
+    lines = child.stdout.splitlines()
+    assert lines[0] == "file,digit,probability"
+    assert [line.split(",")[:2] for line in lines[1:]] == [
+        *([f"{k}.png", str(k)] for k in range(10)),
+        ["mnist 7.PNG", "7"],
+    ]
+    assert "paper.png: the drawing is empty" in child.stderr

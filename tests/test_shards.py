@@ -1,0 +1,193 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import lstm_mnist
+from lstm_mnist import shards as shards_module
+from lstm_mnist.shards import Shards, train_on_stream, write_shards
+
+
+@pytest.fixture(scope="module")
+def split():
+    train = lstm_mnist.load_mnist().train
+    return lstm_mnist.Split(train.images[:1000], train.labels[:1000])
+
+
+@pytest.fixture
+def shards(split, tmp_path):
+    return write_shards(tmp_path / "shards", batches(split, 300), shards=3)
+
+
+def batches(split, size):
+    for start in range(0, len(split), size):
+        yield split.images[start : start + size], split.labels[start : start + size]
+
+
+def small_model():
+    keras.utils.set_random_seed(0)
+    model = lstm_mnist.LSTMClassifier(8)
+    model.lstm.implementation = "plain"
+    return model
+
+
+def read(shards, count, **settings):
+    images, labels = zip(*(batch for batch in shards.stream(**settings).take(count).as_numpy_iterator()), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def test_every_digit_comes_once_each_time_through_with_its_label(split, shards):
+    assert len(shards) == 1000
+    assert [file["digits"] for file in shards.files.values()] == [334, 333, 333]
+    images, labels = read(shards, 20, batch_size=100, buffer=50)
+    assert images.dtype == labels.dtype == np.uint8
+    assert images.shape == (2000, 28, 28)
+    written = sorted(label.tobytes() + image.tobytes() for image, label in zip(split.images, split.labels, strict=True))
+    for half in (slice(1000), slice(1000, 2000)):
+        found = sorted(
+            label.tobytes() + image.tobytes() for image, label in zip(images[half], labels[half], strict=True)
+        )
+        assert found == written
+    assert not np.array_equal(labels[:1000], labels[1000:])
+
+
+def test_same_seed_same_order(shards):
+    orders = [read(shards, 10, batch_size=100, seed=seed, buffer=300)[1] for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(orders[0], orders[1])
+    assert not np.array_equal(orders[0], orders[2])
+
+
+def test_a_stream_trains_as_the_same_batches_from_memory(split, shards):
+    settings = {"batch_size": 50, "seed": 4, "buffer": 100}
+    images, labels = read(shards, 6, **settings)
+
+    class InThatOrder(lstm_mnist.Split):
+        def batch_indices(self, n, batch_size=128, seed=0):
+            return np.arange(n * batch_size, (n + 1) * batch_size)
+
+    streamed, in_memory = small_model(), small_model()
+    history = train_on_stream(streamed, shards, 6, augment=lambda images, n: images, **settings)
+    expected = lstm_mnist.train(in_memory, InThatOrder(images, labels), 6, 50, print_every=0)
+    np.testing.assert_array_equal(np.stack(history), np.stack(expected))
+    for ours, theirs in zip(streamed.get_weights(), in_memory.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+MEMORY = """
+import sys
+import lstm_mnist
+import numpy as np
+from lstm_mnist.bench import peak_memory
+from lstm_mnist.shards import train_on_stream, write_shards
+
+train = lstm_mnist.load_mnist().train
+model = lstm_mnist.LSTMClassifier(2)
+model.lstm.implementation = "plain"
+for run, times in enumerate((1, 1, 10)):
+    batches = ((train.images[:10_000], train.labels[:10_000]) for _ in range(2 * times))
+    shards = write_shards(f"{sys.argv[1]}/{run}", batches)
+    history = train_on_stream(model, shards, 20 * times, 1000, augment=lambda images, n: images[:, ::-1])
+    print(len(shards), len(history.loss), peak_memory())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to tell the peak memory")
+def test_ten_times_the_digits_need_no_more_memory(tmp_path):
+    """20,000 and 200,000 digits, 16 and 157 MB; in a process of its own, whose peak nothing else raises."""
+    child = subprocess.run([sys.executable, "-c", MEMORY, tmp_path], capture_output=True, text=True, timeout=300)
+    assert child.returncode == 0, child.stderr
+    _, small, large = (line.split() for line in child.stdout.splitlines())
+    assert [small[:2], large[:2]] == [["20000", "20"], ["200000", "200"]]
+    assert float(large[2]) - float(small[2]) < 40
+
+
+def test_a_missing_shard_is_named(shards):
+    (shards.folder / "digits-00001-of-00003.tfrecord").unlink()
+    with pytest.raises(lstm_mnist.DataError, match=r"digits-00001-of-00003\.tfrecord is missing, one of 3 shards"):
+        Shards(shards.folder)
+
+
+def test_a_shard_cut_short_is_named(shards):
+    path = shards.folder / "digits-00002-of-00003.tfrecord"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(lstm_mnist.DataError, match=r"digits-00002-of-00003\.tfrecord has \d+ bytes instead of"):
+        Shards(shards.folder)
+
+
+def test_a_damaged_shard_is_named_when_training_meets_it(shards):
+    path = shards.folder / "digits-00001-of-00003.tfrecord"
+    content = bytearray(path.read_bytes())
+    content[-400] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(lstm_mnist.DataError, match=r"digits-00001-of-00003\.tfrecord is damaged \(.*corrupted"):
+        train_on_stream(small_model(), Shards(shards.folder), 20, batch_size=100, buffer=10)
+
+
+def test_a_shard_lost_in_mid_training_is_named(shards):
+    (shards.folder / "digits-00000-of-00003.tfrecord").unlink()
+    with pytest.raises(lstm_mnist.DataError, match=r"digits-00000-of-00003\.tfrecord is missing"):
+        train_on_stream(small_model(), shards, 20, batch_size=100, buffer=10)
+
+
+def test_shards_of_different_versions_or_writings_are_told_apart(split, shards, tmp_path, monkeypatch):
+    name = "digits-00000-of-00003.tfrecord"
+    for version, message in ((1, "its header says set"), (2, r"its header says version 2 and not 1")):
+        monkeypatch.setattr(shards_module, "VERSION", version)
+        other = write_shards(tmp_path / f"other{version}", batches(split, 300), shards=3)
+        (shards.folder / name).write_bytes((other.folder / name).read_bytes())
+        monkeypatch.undo()
+        with pytest.raises(lstm_mnist.DataError, match=rf"{name} does not belong to the other shards, {message}"):
+            Shards(shards.folder)
+    with pytest.raises(lstm_mnist.DataError, match=r"shards\.json is of version 2, this program reads 1"):
+        Shards(other.folder)
+
+
+def test_what_is_no_shard_is_named(shards):
+    path = shards.folder / "digits-00000-of-00003.tfrecord"
+    path.write_bytes(b"<html>not found</html>")
+    with pytest.raises(lstm_mnist.DataError, match=r"digits-00000-of-00003\.tfrecord opens with no header"):
+        Shards(shards.folder)
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", json.dumps({"version": 1, "files": 3})])
+def test_a_folder_whose_writing_was_cut_off_is_refused(shards, content):
+    (shards.folder / "shards.json").unlink()
+    if content is not None:
+        (shards.folder / "shards.json").write_text(content)
+    with pytest.raises(lstm_mnist.DataError, match=r"shards\.json cannot be read .*write the shards again"):
+        Shards(shards.folder)
+
+
+def test_impossible_writing_is_named(split, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "diary.txt").write_text("private")
+    pair = (split.images[:5], split.labels[:5])
+    cases = [
+        ({"folder": tmp_path / "full"}, [pair], "is not empty"),
+        ({"folder": tmp_path / "full" / "diary.txt"}, [pair], "cannot be written"),
+        ({"shards": 0}, [pair], "shards is 0"),
+        ({}, [], "no batch to write"),
+        ({}, [(split.images[:5], split.labels[:4])], r"labels have shape \(4,\)"),
+        ({"num_classes": 2}, [pair], "labels lie in"),
+        ({}, [(split.images[:5] / 255, split.labels[:5])], "a batch holds float64"),
+        ({}, [pair, (split.images[:5, :, :20], split.labels[:5])], r"\(5|\(28, 20\), not uint8 \[28, 28\]"),
+    ]
+    for k, (settings, given, message) in enumerate(cases):
+        with pytest.raises(ValueError, match=message):
+            write_shards(**({"folder": tmp_path / f"new{k}"} | settings), batches=given)
+        assert not (tmp_path / f"new{k}" / "shards.json").exists()
+
+
+def test_impossible_training_is_named(shards):
+    with pytest.raises(ValueError, match="steps is 0"):
+        train_on_stream(small_model(), shards, 0)
+    with pytest.raises(ValueError, match="rows of 28 pixels, this model reads 14"):
+        train_on_stream(lstm_mnist.LSTMClassifier(8, num_features=14), shards, 5)
+    with pytest.raises(ValueError, match=r"labels lie in 9\.\.9: expected 0\.\.4"):
+        train_on_stream(lstm_mnist.LSTMClassifier(8, num_classes=5), shards, 5)
+    with pytest.raises(ValueError, match="buffer is 0"):
+        shards.stream(buffer=0)
