@@ -79,7 +79,7 @@ def rise_and_fall(peak, steps):
     )
 
 
-def climb(steps, peak, beta_2, average, fade=0.0, **changes):
+def climb(steps, peak, beta_2, average, fade=0.0, make_model=LSTMClassifier, **changes):
     """A recipe beyond `quick`: distorted digits, and, for ``average``, the moving average of the weights.
 
     ``changes`` are those of ``distort``, none without; they fade out over the last ``fade`` (a part) of the steps.
@@ -87,7 +87,7 @@ def climb(steps, peak, beta_2, average, fade=0.0, **changes):
 
     def recipe(seed, mnist):
         keras.utils.set_random_seed(seed)
-        model = LSTMClassifier()
+        model = make_model()
         rate = rise_and_fall(peak, steps)
         optimizer = keras.optimizers.Adam(rate, beta_2=beta_2, global_clipnorm=1.0, use_ema=average, ema_momentum=0.999)
 
@@ -121,6 +121,11 @@ def train_best(seed, mnist):
     return climb(STEPS, **found())(seed, mnist)
 
 
+def train_renet(seed, mnist):
+    """The settings that the search found for the LSTM, for a larger network that is not limited to rows."""
+    return climb(4000, **found() | {"peak": 0.004}, make_model=neighbours.renet)(seed, mnist)
+
+
 def train_distorted(seed, mnist):
     """`best` with distortions that do not fade."""
     return climb(STEPS, **found() | {"fade": 0.0})(seed, mnist)
@@ -151,6 +156,7 @@ RECIPES = {
     "open_f": ledger_only(lambda: OpenGateClassifier("f")),
     "open_o": ledger_only(lambda: OpenGateClassifier("o")),
     "rnn": quick(RNNClassifier),
+    "renet": train_renet,
 } | {name: quick(getattr(neighbours, name)) for name in NEIGHBOURS}
 
 KEPT = ("2019", "quick", "every_row", "best")  # recipes whose first seed's weights are shipped

@@ -13,7 +13,7 @@ def test_settings_are_drawn_from_their_ranges_the_same_ones_at_every_run():
     settings = search.draw(40)
     assert settings == search.draw(40) != search.draw(40, seed=1)
     assert settings[:5] == search.draw(5)
-    assert set(settings[0]) == set(inspect.signature(recipes.climb).parameters) - {"steps", "changes"} | {
+    assert set(settings[0]) == set(inspect.signature(recipes.climb).parameters) - {"steps", "make_model", "changes"} | {
         *("degrees", "scale", "shear", "shift", "bend")
     }
     widest = {"peak": 0.01, "degrees": 20, "scale": 0.2, "shear": 0.3, "shift": 3, "bend": 1.2}
