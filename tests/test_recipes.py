@@ -1,8 +1,11 @@
+import csv
+import re
+
 import pytest
 
 import lstm_mnist
 from lstm_mnist import recipes
-from lstm_mnist.evaluation import read_ledger
+from lstm_mnist.evaluation import LEDGER, read_ledger
 from lstm_mnist.lstm import WEIGHTS_FOLDER
 
 
@@ -15,6 +18,20 @@ def test_the_shipped_weights_are_those_of_the_kept_recipes():
 def test_every_recipe_has_its_runs_in_the_ledger_with_the_command_that_makes_them_again(name):
     for row in read_ledger(name):
         assert row["command"] == f"python -m lstm_mnist weights {name} --seeds {row['seed']}"
+
+
+def test_every_row_of_the_ledger_is_named_after_its_command():
+    with open(LEDGER, newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        form = r"python -m lstm_mnist weights (\w+) --seeds ([\d ]+?)( --together)?(?: --data \S*?([\w-]+))?"
+        recipe, seeds, together, data = re.fullmatch(form, row["command"]).groups()
+        assert recipe in recipes.RECIPES
+        name = f"{data}/{recipe}" if data else recipe
+        assert row["name"] == (f"{len(seeds.split())} x {name}" if together else name)
+        assert row["seed"] == seeds.split()[0]
+        assert 0.5 < float(row["test_accuracy"]) < 1
+    assert len({(row["name"], row["seed"]) for row in rows}) == len(rows)
 
 
 @pytest.mark.parametrize("name", recipes.KEPT)
