@@ -41,6 +41,12 @@ mutants: $(VENV)/installed ## break the package in the ways of tests/mutants.tom
 faults: $(VENV)/installed ## kill training 20 times, flip 200 bits of the data: the long form of tests/test_faults.py
 	LONG_TESTS=1 $(BIN)/python -m pytest -q tests/test_faults.py tests/test_properties.py
 
+noise: $(VENV)/installed ## run the suite as another machine would: other arithmetic, fewer threads, another order (about two hours)
+	$(BIN)/python tests/noise.py
+
+places: $(VENV)/installed ## run some of it in odd folders, read-only, without network, from a wheel (some minutes)
+	$(BIN)/python tests/places.py
+
 N := 2
 workers: $(VENV)/installed ## train on N=2 worker processes of this machine, and check that the result is that of one
 	$(QUIET) $(BIN)/python -m lstm_mnist workers --count $(N)
@@ -48,4 +54,4 @@ workers: $(VENV)/installed ## train on N=2 worker processes of this machine, and
 app: $(VENV)/installed ## open the drawing pad as a web page
 	$(BIN)/python -m voila notebooks/app.ipynb
 
-.PHONY: help lab test notebooks timings weights figures bench mutants faults workers app
+.PHONY: help lab test notebooks timings weights figures bench mutants faults noise places workers app
