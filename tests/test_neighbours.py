@@ -29,6 +29,7 @@ def lstm_parameters(features, units=128, lstms=1):
         (neighbours.patches, lstm_parameters(16)),
         (neighbours.shuffled_rows, lstm_parameters(28)),
         (neighbours.pixels, lstm_parameters(1)),
+        (neighbours.renet, sum(2 * 4 * 32 * (n + 32 + 1) for n in (4, 64, 256, 64)) + 7 * 7 * 64 * 10 + 10),
     ],
 )
 def test_each_has_the_parameters_its_name_says_and_answers(make, parameters, images):
@@ -69,6 +70,18 @@ def test_each_way_sees_its_own_picture(make, ways, images):
         plain.set_weights([*weights[3 * k : 3 * k + 3], output_kernel[8 * k : 8 * k + 8], np.zeros(10)])
         logits = logits + plain(view)
     np.testing.assert_allclose(model(images), logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("along_rows", [False, True])
+def test_a_sweep_reads_each_line_there_and_back_by_itself(along_rows):
+    grid = np.random.default_rng(0).random((2, 4, 5, 3), np.float32)
+    sweep = neighbours.Sweep(6, along_rows=along_rows)
+    swept = sweep(grid).numpy()
+    assert swept.shape == (2, 4, 5, 12)
+    for n, line in enumerate(grid.swapaxes(0, 1) if along_rows else grid.transpose(2, 0, 1, 3)):
+        there, back = sweep.there(line), sweep.back(line[:, ::-1])[:, ::-1]
+        of_this_line = swept[:, n] if along_rows else swept[:, :, n]
+        np.testing.assert_allclose(of_this_line, np.concatenate([there, back], axis=2), atol=1e-6)
 
 
 def test_the_second_layer_reads_every_h_of_the_first(images):
