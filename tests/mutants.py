@@ -38,6 +38,7 @@ ROOMS = {
     "augment": "09_better.ipynb",
     "neighbours": "09_better.ipynb",
     "recipes": "09_better.ipynb",
+    "search": "09_better.ipynb",
     "plots": "01_data.ipynb",
     "plots of inside": "05_inside_the_lstm.ipynb",
     "plots of drawing": "06_draw_a_digit.ipynb",
