@@ -74,12 +74,15 @@ def pytest_collection_modifyitems(items):
 def run(paths, folder, environment=(), arguments=(), one_cpu=False, runs=1, root=ROOT, prefix=(), cwd=None):
     """The outcome of each test by its name, what each tagged cell used of its tolerance, and the seconds taken.
 
-    ``paths`` are taken from ``root``, by default tests and notebooks; ``folder`` is for files of this run's own. A
-    variable that is ``None`` is unset, ``prefix`` stands before the command.
+    ``paths`` are taken from ``root``, by default tests and notebooks; ``folder`` is for files of this run's own, its
+    ``tmp`` for temporary ones. A variable that is ``None`` is unset, ``prefix`` stands before the command.
     """
+    temporary = Path(folder, "tmp")
+    temporary.mkdir()
+    temporary.chmod(0o777)
     noise, reports = Path(folder, "noise.jsonl"), [Path(folder, f"{n}.xml") for n in range(runs)]
     changed = {"PYTHONPATH": f"{root}{os.pathsep}{ROOT / 'tests'}", "PYTHONDONTWRITEBYTECODE": "1"}
-    changed |= {"NBVAL_NOISE_FILE": str(noise)} | dict(environment)
+    changed |= {"TMPDIR": str(temporary), "NBVAL_NOISE_FILE": str(noise)} | dict(environment)
     environment = {name: value for name, value in (os.environ | changed).items() if value is not None}
     command = [*prefix, sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-cell-timeout=7200"]
     command += ["-p", "no:cacheprovider", "-c", root / "pyproject.toml", *arguments]
@@ -176,7 +179,7 @@ def keep(path, key, known, paths, outcomes, seconds, **more):
     rows = {row[column]: row for row in read(path)} | {name: row}
     rows = [rows[name] for name in known if name in rows]
     write(path, row, rows)
-    put_table(path.stem, table(rows, [column, "passed", "failed", "skipped", "seconds", "date"]))
+    put_table(path.stem, table(rows, [column, "passed", "failed", "skipped", *more, "seconds", "date"]))
     failed = [name for name, outcome in outcomes.items() if outcome == "failed"]
     print(f"{name}: {row['passed']} passed, {row['failed']} failed, {seconds} s", *failed, sep="\n    ", flush=True)
 
@@ -229,8 +232,10 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             before = files()
             outcomes, parts, seconds = run(arguments.paths, folder, **SETTINGS[setting])
-        changed = {"files changed": len(files() ^ before)}
-        keep(NOISE, {"setting": setting}, SETTINGS, arguments.paths, outcomes, seconds, **changed)
+            left = [name for name in os.listdir(Path(folder, "tmp")) if not name.startswith("pytest-of-")]
+        left += [name for name, _ in files() ^ before]
+        keep(NOISE, {"setting": setting}, SETTINGS, arguments.paths, outcomes, seconds, **{"files left": len(left)})
+        print(*(f"    left behind: {name}" for name in sorted(set(left))), sep="\n")
         keep_tolerances(setting, {cell_of(name): f"{part:.3g}" for name, part in parts.items()})
 
 

@@ -64,10 +64,7 @@ def no_network(folder):
 
 
 def small_tmp(folder):
-    small = Path(folder, "tmp")
-    small.mkdir()
-    prefix = in_namespace("--mount", f'mount -t tmpfs -o size=16m tmpfs "{small}"')
-    return {"root": checkout(folder), "prefix": prefix, "environment": {"TMPDIR": str(small)}}
+    return {"root": checkout(folder), "prefix": in_namespace("--mount", 'mount -t tmpfs -o size=16m tmpfs "$TMPDIR"')}
 
 
 def another_folder(folder):
@@ -109,17 +106,18 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             os.chmod(folder, 0o777)  # another user's files go there, too
             place = prepare(folder)
-            if (prefix := place.get("prefix")) and (problem := refused(prefix)):
+            if (prefix := place.get("prefix")) and (problem := refused(prefix, folder)):
                 print(f"{name}: skipped: {problem}")
                 continue
             outcomes, _, seconds = run(arguments.paths, folder, **place)
         keep(RESULTS, {"place": name}, PLACES, arguments.paths, outcomes, seconds)
 
 
-def refused(prefix):
+def refused(prefix, folder):
     """Why ``prefix`` cannot run this Python, empty if it can."""
+    command, environment = [*prefix, sys.executable, "-c", "import pytest"], os.environ | {"TMPDIR": folder}
     try:
-        tried = subprocess.run([*prefix, sys.executable, "-c", "import pytest"], capture_output=True, text=True)
+        tried = subprocess.run(command, capture_output=True, text=True, env=environment)
     except FileNotFoundError as error:
         return str(error)
     return tried.stderr.strip() if tried.returncode else ""
