@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import LogLocator
 from PIL import Image
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
@@ -563,6 +564,8 @@ def halving(runs, xlabel="steps", ylabel="loss on the validation split"):
         xlabel=xlabel, ylabel=ylabel, yscale="log", xscale="log", xticks=steps, xticklabels=[f"{n:,}" for n in steps]
     )
     ax.minorticks_off()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.legend()
     return fig
 
