@@ -1,6 +1,4 @@
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,9 +11,7 @@ import tensorflow as tf
 
 import lstm_mnist
 from lstm_mnist import bigger
-
-NEEDS_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-ORDERS = {"num_hidden": 8, "batch_size": 32, "seed": 3, "implementation": "plain"}
+from lstm_mnist.workers import free_ports
 
 
 @pytest.fixture(scope="module")
@@ -150,89 +146,9 @@ def test_a_port_in_use_is_named(monkeypatch):
 
 
 def test_a_worker_that_never_comes_is_named_after_the_time_limit(monkeypatch):
-    here, there = bigger.free_ports(2)
+    here, there = free_ports(2)
     monkeypatch.setenv("TF_CONFIG", tf_config([f"127.0.0.1:{here}", f"127.0.0.1:{there}"]))
     start = time.monotonic()
     with pytest.raises(bigger.WorkerError, match=rf"worker 1 at 127\.0\.0\.1:{there} has not come within 0.5 s"):
         bigger.worker_strategy(time_limit=0.5)
     assert time.monotonic() - start < 30
-
-
-@NEEDS_SIGNALS
-def test_workers_train_as_one_process_even_when_one_is_killed_and_all_start_again(split, tmp_path):
-    folder = tmp_path / "run"
-    orders = ORDERS | {"steps": 600, "checkpoint_folder": folder, "checkpoint_every": 20}
-    with bigger.Workers(2, **orders) as workers:
-        end = time.monotonic() + 200
-        while not (folder / "checkpoint").exists():
-            assert time.monotonic() < end
-            assert [process.poll() for process in workers.processes] == [None, None]
-            time.sleep(0.02)
-        workers.processes[1].kill()
-        with pytest.raises(bigger.WorkerError, match=r"worker 1 was killed \(SIGKILL\), the others were stopped"):
-            workers.wait(60)
-    assert all(process.poll() is not None for process in workers.processes)
-    reached = int(tf.train.latest_checkpoint(folder).rsplit("-", 1)[1])
-    assert 20 <= reached < 600
-    run = bigger.run_workers(2, time_limit=200, **orders)
-    model = small_model()
-    history = lstm_mnist.train(model, split, 600, 32, 3, print_every=0)
-    np.testing.assert_allclose(run.history, np.stack(history), atol=1e-4)
-    for theirs, ours in zip(run.weights, model.get_weights(), strict=True):
-        np.testing.assert_allclose(theirs, ours, atol=1e-4)
-    assert [share["images"] for share in run.shares] == [[0, 16], [16, 32]]
-    assert not [file for file in folder.iterdir() if "tmp" in file.name or "temp" in file.name]
-
-
-def test_a_worker_that_fails_is_quoted_and_all_are_stopped(tmp_path):
-    (tmp_path / "diary.txt").write_text("private")
-    with (
-        bigger.Workers(1, **ORDERS, checkpoint_folder=tmp_path / "diary.txt" / "x") as workers,
-        pytest.raises(bigger.WorkerError, match=r"worker 0: ValueError: checkpoint_folder .* cannot be written"),
-    ):
-        workers.wait(200)
-    assert workers.processes[0].poll() == 1
-    assert not os.path.exists(workers.folder.name)
-
-
-def test_workers_too_slow_for_the_time_limit_are_stopped():
-    with (
-        bigger.Workers(1, steps=10**9, **ORDERS) as workers,
-        pytest.raises(bigger.WorkerError, match=r"not done after 0.2 s"),
-    ):
-        workers.wait(0.2)
-    assert workers.processes[0].poll() is not None
-
-
-PARENT = """
-from lstm_mnist import bigger
-with bigger.Workers(1, steps=10**9, num_hidden=8) as workers:
-    print(workers.processes[0].pid, flush=True)
-    workers.wait()
-"""
-
-
-@NEEDS_SIGNALS
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_no_worker_outlives_the_process_that_started_it(end):
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    worker = int(parent.stdout.readline())
-    parent.send_signal(end)
-    parent.communicate(timeout=60)
-    limit = time.monotonic() + 60
-    while is_running(worker):
-        assert time.monotonic() < limit
-        time.sleep(0.1)
-
-
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except ProcessLookupError:
-        return False
-    except FileNotFoundError:
-        return os.path.isdir("/proc/self")  # without /proc, signal 0 has to do
