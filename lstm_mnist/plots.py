@@ -670,5 +670,6 @@ def growth(points, labels):
             ax.minorticks_off()
         lower.set_xlabel(labels[axis])
     axes[0, 0].set(ylabel="a step, ms", yscale="log", ylim=(1, 1000))
-    axes[1, 0].set(ylabel="memory, MB", ylim=(0, None))
+    most = max(point["peak_memory_mb"] for measured in points.values() for point in measured.values())
+    axes[1, 0].set(ylabel="memory, MB", ylim=(0, 1.15 * most))
     return fig

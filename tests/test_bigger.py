@@ -3,6 +3,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 
 import keras
 import numpy as np
@@ -27,9 +28,11 @@ def small_model(seed=3):
 
 
 TWO_DEVICES = """
+import sys
 import lstm_mnist
 import keras, numpy as np, tensorflow as tf
 from lstm_mnist import augment, bigger
+from lstm_mnist.shards import train_on_stream, write_shards
 
 strategy = tf.distribute.MirroredStrategy(bigger.logical_cpus(2))
 split = lstm_mnist.load_mnist().train
@@ -51,6 +54,19 @@ np.testing.assert_allclose(*histories, atol=1e-5)
 for one, two in zip(*weights, strict=True):
     np.testing.assert_allclose(one, two, atol=1e-5)
 
+def stream(strategy=None):
+    keras.utils.set_random_seed(0)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        model = lstm_mnist.LSTMClassifier(8)
+    model.lstm.implementation = "plain"
+    return np.stack(train_on_stream(model, digits, 3, 32, strategy=strategy)), model.get_weights()
+
+digits = write_shards(sys.argv[1], [(split.images[:100], split.labels[:100])], shards=1)
+(histories, weights) = zip(stream(), stream(strategy))
+np.testing.assert_allclose(*histories, atol=1e-5)
+for one, two in zip(*weights, strict=True):
+    np.testing.assert_allclose(one, two, atol=1e-5)
+
 with strategy.scope():
     odd = lstm_mnist.LSTMClassifier(8)
 try:
@@ -66,9 +82,11 @@ else:
 """
 
 
-def test_two_devices_train_as_one_clipping_averages_and_distortions_included():
+def test_two_devices_train_as_one_clipping_averages_distortions_and_streams_included(tmp_path):
     """In a process of its own, since devices are chosen once a process."""
-    child = subprocess.run([sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, timeout=300)
+    child = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES, tmp_path / "digits"], capture_output=True, text=True, timeout=300
+    )
     assert child.returncode == 0, child.stderr
     lines = child.stdout.splitlines()
     assert len(lines) == 8
@@ -104,6 +122,44 @@ def test_a_model_or_optimizer_made_outside_the_scope_is_named(split):
         model = small_model()
     with pytest.raises(ValueError, match=r"the optimizer was made outside"):
         lstm_mnist.train(model, split, 5, optimizer=keras.optimizers.Adam(), strategy=strategy)
+
+
+class TwoWorkers:
+    """What ``check_agreement`` needs of a strategy: worker 1 of two, whose sum adds what worker 0 says."""
+
+    num_replicas_in_sync = 2
+
+    def __init__(self, difference=0):
+        self.difference, self.cluster_resolver = difference, types.SimpleNamespace(task_id=1)
+
+    def run(self, function, arguments):
+        return function(*arguments)
+
+    def reduce(self, operation, mine, axis):
+        return mine + mine + self.difference
+
+
+def test_workers_that_disagree_are_told_in_what():
+    values = {"steps": 5, "weights": [np.ones(3, np.float32), np.zeros(2, np.float32)]}
+    bigger.check_agreement(TwoWorkers(), **values)
+    for difference, name in (([1, 0], "steps"), ([0, -1], "weights")):
+        with pytest.raises(ValueError, match=f"the workers differ in {name}: give all the same"):
+            bigger.check_agreement(TwoWorkers(difference), **values)
+
+
+def test_worker_0_alone_writes_files():
+    strategy = TwoWorkers()
+    assert not bigger.is_chief(strategy)
+    strategy.cluster_resolver.task_id = 0
+    assert bigger.is_chief(strategy)
+    assert bigger.is_chief(None)
+
+
+@pytest.mark.parametrize("error", ["UnavailableError", "AbortedError", "CancelledError", "DeadlineExceededError"])
+def test_a_lost_worker_is_named_with_the_way_on(error):
+    for folder, way_on in (("runs", "goes on from the last checkpoint in runs"), (None, "begins anew")):
+        with pytest.raises(bigger.WorkerError, match=way_on), bigger.lost_workers_named(folder):
+            raise getattr(tf.errors, error)(None, None, "connection reset")
 
 
 def test_the_message_is_the_gradient_and_two_numbers():
