@@ -153,6 +153,21 @@ def keep_tolerances(column, values):
     for row in rows:
         row[column] = values.get((row["notebook"], row["cell"]), row.get(column, ""))
     write(TOLERANCES, columns, rows)
+    put_table("tolerances", table(list(by_notebook(read(TOLERANCES))), ["notebook", "cells", "most used", *BREAKS]))
+
+
+def by_notebook(rows):
+    """For each notebook the largest part used of a tolerance, and how many cells each kind of break turned red."""
+    for notebook in dict.fromkeys(row["notebook"] for row in rows):
+        cells = [row for row in rows if row["notebook"] == notebook]
+        used = [float(row[setting]) for row in cells for setting in SETTINGS if row[setting]]
+        red = {kind: [row[kind] for row in cells if row[kind]] for kind in BREAKS}
+        yield {
+            "notebook": notebook,
+            "cells": len(cells),
+            "most used": f"{max(used):.2f}" if used else "",
+            **{kind: ", ".join(f"{found.count(s)} at {s}" for s in sorted(set(found))) for kind, found in red.items()},
+        }
 
 
 def cell_of(name):
