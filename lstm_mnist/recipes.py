@@ -139,7 +139,7 @@ def train_scheduled(seed, mnist):
 
 NEIGHBOURS = (
     *("logistic_regression", "mlp", "convolutional", "gru", "two_layers", "bidirectional", "four_ways"),
-    *("columns", "rows_and_columns", "patches", "shuffled_rows", "pixels"),
+    *("columns", "rows_and_columns", "patches", "shuffled_rows"),
 )
 
 RECIPES = {
