@@ -26,6 +26,7 @@ from . import (
     scaling,
     train,
 )
+from .bigger import WorkerError
 from .evaluation import LEDGER, predict_probabilities
 from .export import predict_folder
 from .inside import make_figures
@@ -143,13 +144,18 @@ def _substitute(path, pattern, text):
 
 def workers(count, steps, seed=0):
     """Train on worker processes and in this one: print each worker's share, check that the results are the same."""
-    run = run_workers(count, steps=steps, seed=seed)
+    batch_size = max(count, 128 // max(count, 1) * count)
+    try:
+        run = run_workers(count, steps=steps, batch_size=batch_size, seed=seed)
+    except (ValueError, WorkerError) as error:
+        raise SystemExit(str(error)) from error
     for n, share in enumerate(run.shares):
         (first, end), seconds = share["images"], share["seconds"]
-        print(f"worker {n}: images {first} to {end - 1} of each of {steps} batches, {seconds:.1f} s", flush=True)
+        share = f"images {first} to {end - 1} of each of {steps} batches of {batch_size}"
+        print(f"worker {n}: {share}, {seconds:.1f} s", flush=True)
     keras.utils.set_random_seed(seed)
     model = LSTMClassifier()
-    history = train(model, load_mnist().train, steps=steps, seed=seed, print_every=0)
+    history = train(model, load_mnist().train, steps, batch_size, seed, print_every=0)
     np.testing.assert_allclose(run.history, np.stack(history), atol=1e-4)
     for theirs, ours in zip(run.weights, model.get_weights(), strict=True):
         np.testing.assert_allclose(theirs, ours, atol=1e-4)

@@ -27,87 +27,6 @@ def small_model(seed=3):
     return model
 
 
-TWO_DEVICES = """
-import sys
-import lstm_mnist
-import keras, numpy as np, tensorflow as tf
-from lstm_mnist import augment, bigger
-from lstm_mnist.shards import train_on_stream, write_shards
-
-strategy = tf.distribute.MirroredStrategy(bigger.logical_cpus(2))
-split = lstm_mnist.load_mnist().train
-
-def run(strategy=None, **settings):
-    keras.utils.set_random_seed(0)
-    with (strategy or tf.distribute.get_strategy()).scope():
-        model = lstm_mnist.LSTMClassifier(8)
-        optimizer = keras.optimizers.Adam(0.01, global_clipnorm=0.1, weight_decay=0.1, use_ema=True, ema_momentum=0.9)
-    model.lstm.implementation = "plain"
-    distort = lambda images, n: augment.distort(images, [n, 1])
-    history = lstm_mnist.train(model, split, 7, 32, 3, optimizer, 3, augment=distort, strategy=strategy)
-    assert optimizer.iterations.numpy() == 7
-    return np.stack(history), model.get_weights()
-
-(histories, weights) = zip(run(), run(strategy))
-assert histories[0][2].max() > 0.1, "the clipping has to matter"
-np.testing.assert_allclose(*histories, atol=1e-5)
-for one, two in zip(*weights, strict=True):
-    np.testing.assert_allclose(one, two, atol=1e-5)
-
-def stream(strategy=None):
-    keras.utils.set_random_seed(0)
-    with (strategy or tf.distribute.get_strategy()).scope():
-        model = lstm_mnist.LSTMClassifier(8)
-    model.lstm.implementation = "plain"
-    return np.stack(train_on_stream(model, digits, 3, 32, strategy=strategy)), model.get_weights()
-
-digits = write_shards(sys.argv[1], [(split.images[:100], split.labels[:100])], shards=1)
-(histories, weights) = zip(stream(), stream(strategy))
-np.testing.assert_allclose(*histories, atol=1e-5)
-for one, two in zip(*weights, strict=True):
-    np.testing.assert_allclose(one, two, atol=1e-5)
-
-with strategy.scope():
-    odd = lstm_mnist.LSTMClassifier(8)
-try:
-    lstm_mnist.train(odd, split, 7, 33, strategy=strategy)
-except ValueError as error:
-    assert "batch_size is 33: choose a multiple of 2" in str(error), error
-try:
-    bigger.logical_cpus(3)
-except RuntimeError as error:
-    assert "call logical_cpus first" in str(error), error
-else:
-    raise AssertionError
-"""
-
-
-def test_two_devices_train_as_one_clipping_averages_distortions_and_streams_included(tmp_path):
-    """In a process of its own, since devices are chosen once a process."""
-    child = subprocess.run(
-        [sys.executable, "-c", TWO_DEVICES, tmp_path / "digits"], capture_output=True, text=True, timeout=300
-    )
-    assert child.returncode == 0, child.stderr
-    lines = child.stdout.splitlines()
-    assert len(lines) == 8
-    assert lines[:4] == lines[4:]  # what is printed is the same too
-
-
-def test_one_replica_is_the_plain_loop_bit_for_bit(split, tmp_path):
-    plain = small_model()
-    expected = lstm_mnist.train(plain, split, 6, 32, print_every=0)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
-    for steps in (3, 6):  # the second goes on from the first one's checkpoint
-        with strategy.scope():
-            model = small_model()
-        history = lstm_mnist.train(
-            model, split, steps, 32, print_every=0, checkpoint_folder=tmp_path / "run", strategy=strategy
-        )
-    np.testing.assert_array_equal(np.stack(history), np.stack(expected))
-    for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
 def test_other_strategies_are_refused_by_name(split):
     for strategy in (tf.distribute.OneDeviceStrategy("CPU:0"), tf.distribute.get_strategy(), "mirrored"):
         with pytest.raises(ValueError, match=rf"strategy is {type(strategy).__name__}: use tf.distribute.Mirrored"):
@@ -208,3 +127,84 @@ def test_a_worker_that_never_comes_is_named_after_the_time_limit(monkeypatch):
     with pytest.raises(bigger.WorkerError, match=rf"worker 1 at 127\.0\.0\.1:{there} has not come within 0.5 s"):
         bigger.worker_strategy(time_limit=0.5)
     assert time.monotonic() - start < 30
+
+
+TWO_DEVICES = """
+import sys
+import lstm_mnist
+import keras, numpy as np, tensorflow as tf
+from lstm_mnist import augment, bigger
+from lstm_mnist.shards import train_on_stream, write_shards
+
+strategy = tf.distribute.MirroredStrategy(bigger.logical_cpus(2))
+split = lstm_mnist.load_mnist().train
+
+def run(strategy=None, **settings):
+    keras.utils.set_random_seed(0)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        model = lstm_mnist.LSTMClassifier(8)
+        optimizer = keras.optimizers.Adam(0.01, global_clipnorm=0.1, weight_decay=0.1, use_ema=True, ema_momentum=0.9)
+    model.lstm.implementation = "plain"
+    distort = lambda images, n: augment.distort(images, [n, 1])
+    history = lstm_mnist.train(model, split, 7, 32, 3, optimizer, 3, augment=distort, strategy=strategy)
+    assert optimizer.iterations.numpy() == 7
+    return np.stack(history), model.get_weights()
+
+(histories, weights) = zip(run(), run(strategy))
+assert histories[0][2].max() > 0.1, "the clipping has to matter"
+np.testing.assert_allclose(*histories, atol=1e-5)
+for one, two in zip(*weights, strict=True):
+    np.testing.assert_allclose(one, two, atol=1e-5)
+
+def stream(strategy=None):
+    keras.utils.set_random_seed(0)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        model = lstm_mnist.LSTMClassifier(8)
+    model.lstm.implementation = "plain"
+    return np.stack(train_on_stream(model, digits, 3, 32, strategy=strategy)), model.get_weights()
+
+digits = write_shards(sys.argv[1], [(split.images[:100], split.labels[:100])], shards=1)
+(histories, weights) = zip(stream(), stream(strategy))
+np.testing.assert_allclose(*histories, atol=1e-5)
+for one, two in zip(*weights, strict=True):
+    np.testing.assert_allclose(one, two, atol=1e-5)
+
+with strategy.scope():
+    odd = lstm_mnist.LSTMClassifier(8)
+try:
+    lstm_mnist.train(odd, split, 7, 33, strategy=strategy)
+except ValueError as error:
+    assert "batch_size is 33: choose a multiple of 2" in str(error), error
+try:
+    bigger.logical_cpus(3)
+except RuntimeError as error:
+    assert "call logical_cpus first" in str(error), error
+else:
+    raise AssertionError
+"""
+
+
+def test_two_devices_train_as_one_clipping_averages_distortions_and_streams_included(tmp_path):
+    """In a process of its own, since devices are chosen once a process."""
+    child = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES, tmp_path / "digits"], capture_output=True, text=True, timeout=300
+    )
+    assert child.returncode == 0, child.stderr
+    lines = child.stdout.splitlines()
+    assert len(lines) == 8
+    assert lines[:4] == lines[4:]  # what is printed is the same too
+
+
+def test_one_replica_is_the_plain_loop_bit_for_bit(split, tmp_path):
+    plain = small_model()
+    expected = lstm_mnist.train(plain, split, 6, 32, print_every=0)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    for steps in (3, 6):  # the second goes on from the first one's checkpoint
+        with strategy.scope():
+            model = small_model()
+        history = lstm_mnist.train(
+            model, split, steps, 32, print_every=0, checkpoint_folder=tmp_path / "run", strategy=strategy
+        )
+    np.testing.assert_array_equal(np.stack(history), np.stack(expected))
+    for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import lstm_mnist
+from lstm_mnist import __main__
 from lstm_mnist.bigger import WorkerError
 from lstm_mnist.workers import Workers, run_workers
 
@@ -43,6 +44,19 @@ def test_workers_train_as_one_process_even_when_one_is_killed_and_all_start_agai
         np.testing.assert_allclose(theirs, ours, atol=1e-4)
     assert [share["images"] for share in run.shares] == [[0, 16], [16, 32]]
     assert not [file for file in folder.iterdir() if "tmp" in file.name or "temp" in file.name]
+
+
+def test_the_command_compares_three_workers_with_one_process(capsys):
+    __main__.workers(3, steps=5)
+    lines = capsys.readouterr().out.splitlines()
+    for n, share in enumerate(("0 to 41", "42 to 83", "84 to 125")):
+        assert lines[n].startswith(f"worker {n}: images {share} of each of 5 batches of 126, ")
+    assert lines[3:] == ["losses, accuracies, gradient norms and final weights equal those of one process within 1e-4"]
+
+
+def test_the_command_names_an_impossible_number():
+    with pytest.raises(SystemExit, match="count is 0"):
+        __main__.workers(0, steps=5)
 
 
 def test_a_worker_that_fails_is_quoted_and_all_are_stopped(tmp_path):
