@@ -19,7 +19,6 @@ from . import (
     DataError,
     LSTMClassifier,
     bench,
-    bigger,
     load_idx,
     load_mnist,
     load_pretrained,
@@ -33,6 +32,7 @@ from .inside import make_figures
 from .lstm import WEIGHTS_FOLDER
 from .recipes import KEPT, RECIPES
 from .search import search
+from .workers import run_workers
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(5)
@@ -143,7 +143,7 @@ def _substitute(path, pattern, text):
 
 def workers(count, steps, seed=0):
     """Train on worker processes and in this one: print each worker's share, check that the results are the same."""
-    run = bigger.run_workers(count, steps=steps, seed=seed)
+    run = run_workers(count, steps=steps, seed=seed)
     for n, share in enumerate(run.shares):
         (first, end), seconds = share["images"], share["seconds"]
         print(f"worker {n}: images {first} to {end - 1} of each of {steps} batches, {seconds:.1f} s", flush=True)

@@ -1,7 +1,6 @@
 """The same training on several devices or machines: each takes its slice of a batch, all add up their gradients.
 
-``share_out`` is the whole idea in a dozen lines; the rest starts worker processes, notices what goes wrong with them
-and leaves nothing behind. A worker process runs ``work``.
+``share_out`` is the whole idea in a dozen lines; the rest notices what goes wrong. ``workers`` starts processes.
 """
 
 import contextlib
@@ -9,19 +8,13 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 import zlib
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from .bench import peak_memory
 from .data import check_positive
 
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
@@ -153,7 +146,10 @@ def worker_strategy(time_limit=60):
     workers, index = read_tf_config()
     with _listening(workers[index]):
         _wait_for(workers, time_limit)
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # TensorFlow catches it and goes on
+    return strategy
 
 
 def read_tf_config():
@@ -205,177 +201,3 @@ def _wait_for(workers, time_limit):
                     f"({error}): start it with the same TF_CONFIG and its own task index"
                 ) from None
             time.sleep(0.1)
-
-
-# --- several workers on this machine ---------------------------------------------------------------------------
-
-
-class Run(NamedTuple):
-    """What ``run_workers`` brings back."""
-
-    history: np.ndarray  # float32 [3, steps]: loss, accuracy, gradient norm, as in ``History``
-    weights: list  # the final weights, as ``model.get_weights()``
-    shares: list  # a dict a worker: images of a batch (from, to), steps, seconds, peak memory in MB
-
-
-def run_workers(count=2, time_limit=600, **orders):
-    """Train on ``count`` worker processes of this machine, talking over loopback; return their ``Run``.
-
-    ``orders`` are those of ``Workers``. Ends all processes when one fails, at Ctrl-C, after ``time_limit`` seconds or
-    with this process; with a ``checkpoint_folder``, a run that ended so goes on where it was. Raises ``WorkerError``
-    with the failing worker's last words.
-    """
-    with Workers(count, **orders) as workers:
-        return workers.wait(time_limit)
-
-
-class Workers:
-    """Worker processes that train as ordered, a context: however it is left, none of them is left behind.
-
-    ``processes`` are the ``subprocess.Popen`` objects. They train ``LSTMClassifier(num_hidden)`` on MNIST by ``train``.
-    """
-
-    def __init__(
-        self,
-        count=2,
-        steps=100,
-        batch_size=128,
-        seed=0,
-        num_hidden=128,
-        implementation="fast",
-        checkpoint_folder=None,
-        checkpoint_every=1000,
-    ):
-        check_positive("count", count)
-        folder = checkpoint_folder and str(Path(checkpoint_folder).absolute())
-        orders = {"num_hidden": num_hidden, "implementation": implementation, "seed": seed}
-        orders["train"] = {"steps": steps, "batch_size": batch_size, "seed": seed, "print_every": 0}
-        orders["train"] |= {"checkpoint_folder": folder, "checkpoint_every": checkpoint_every}
-        self.folder = tempfile.TemporaryDirectory()
-        self.processes, self.logs = [], []
-        orders["folder"] = self.folder.name
-        addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
-        try:
-            for n in range(count):
-                config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": n}}
-                self._start({"TF_CONFIG": json.dumps(config), "LSTM_MNIST_PROGRESS": "0"}, orders)
-        except BaseException:
-            self.stop()
-            raise
-
-    def _start(self, environment, orders):
-        self.logs.append(tempfile.TemporaryFile("w+"))  # noqa: SIM115
-        self.processes.append(
-            subprocess.Popen(
-                [sys.executable, "-c", "from lstm_mnist import bigger; bigger.work()", json.dumps(orders)],
-                env=os.environ | environment,
-                stdin=subprocess.PIPE,  # closes when this process ends, however it ends
-                stdout=self.logs[-1],
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches this process alone
-            )
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def wait(self, time_limit=600):
-        """Their ``Run`` when all have ended well; raise ``WorkerError`` as soon as one has not."""
-        end = time.monotonic() + time_limit
-        while None in (codes := [process.poll() for process in self.processes]) and not any(codes):
-            if time.monotonic() > end:
-                raise WorkerError(f"the workers were not done after {time_limit:g} s: all of them were stopped")
-            time.sleep(0.05)
-        if any(codes):
-            time.sleep(0.5)  # who fails first need not be the one to blame: others lose it
-            raise WorkerError(self._last_words([process.poll() for process in self.processes]))
-        folder = Path(self.folder.name)
-        with np.load(folder / "result.npz") as result:
-            history, *weights = (result[name] for name in result.files)
-        shares = [json.loads((folder / f"share{n}.json").read_text()) for n in range(len(self.processes))]
-        return Run(history, weights, shares)
-
-    def _last_words(self, codes):
-        for n, code in enumerate(codes):
-            if code is not None and code < 0:
-                return f"worker {n} was killed ({signal.Signals(-code).name}), the others were stopped"
-        words = []
-        for n, code in enumerate(codes):
-            self.logs[n].seek(0)
-            if code:
-                words.append(f"worker {n}: {(self.logs[n].read().strip().splitlines() or ['no word'])[-1]}")
-        return "all workers were stopped, for one failed; " + "; ".join(words)
-
-    def stop(self):
-        """End every process that has not ended, and wait until it has."""
-        for process in self.processes:
-            with contextlib.suppress(OSError):
-                process.kill()
-        for process in self.processes:
-            process.communicate()
-        for log in self.logs:
-            log.close()
-        self.folder.cleanup()
-
-
-def free_ports(count):
-    """Ports of loopback on which nobody listens now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for free in sockets:
-            free.bind(("127.0.0.1", 0))
-        return [free.getsockname()[1] for free in sockets]
-
-
-# --- a worker's process --------------------------------------------------------------------------------------------
-
-
-def _end_with_parent():
-    """End this process when the one that holds its standard input ends."""
-
-    def watch():
-        sys.stdin.read()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _train_as_ordered(folder, seed, num_hidden, implementation, train):
-    """The chief leaves ``result.npz`` in the folder, every worker what its share was."""
-    import keras
-
-    import lstm_mnist
-
-    if hasattr(signal, "alarm"):
-        signal.alarm(120)  # ends the process even while TensorFlow waits for the others
-    strategy = worker_strategy()
-    if hasattr(signal, "alarm"):
-        signal.alarm(0)
-    keras.utils.set_random_seed(seed)
-    with strategy.scope():
-        model = lstm_mnist.LSTMClassifier(num_hidden)
-    model.lstm.implementation = implementation
-    start = time.perf_counter()
-    history = lstm_mnist.train(model, lstm_mnist.load_mnist().train, strategy=strategy, **train)
-    n, size = strategy.cluster_resolver.task_id, train["batch_size"] // strategy.num_replicas_in_sync
-    share = {"images": [n * size, (n + 1) * size], "steps": len(history.loss)}
-    share |= {"seconds": time.perf_counter() - start, "peak_memory_mb": peak_memory()}
-    (Path(folder) / f"share{n}.json").write_text(json.dumps(share))
-    if is_chief(strategy):
-        weights = {f"weight {k}": array for k, array in enumerate(model.get_weights())}
-        np.savez(Path(folder) / "result.npz", history=np.stack(history), **weights)
-
-
-def work():
-    """The whole life of a worker process that ``Workers`` started."""
-    _end_with_parent()
-    status = 0
-    try:
-        _train_as_ordered(**json.loads(sys.argv[1]))
-    except Exception as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        status = 1
-    os._exit(status)  # TensorFlow would wait for lost workers before it ends

@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import LogLocator
 from PIL import Image
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
@@ -563,6 +564,8 @@ def halving(runs, xlabel="steps", ylabel="loss on the validation split"):
         xlabel=xlabel, ylabel=ylabel, yscale="log", xscale="log", xticks=steps, xticklabels=[f"{n:,}" for n in steps]
     )
     ax.minorticks_off()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.legend()
     return fig
 
@@ -592,8 +595,9 @@ def shared_step(images, replicas=2):
         ax.annotate("", (3.75, y), (right + 0.02, y), arrowprops=arrow)
         ax.text(4.3, y, f"replica {n}:\nits copy of\nall weights", ha="center", va="center",
                 bbox=box | {"edgecolor": colour, "linewidth": 2})  # fmt: skip
-        ax.annotate("", (6.6, middle + 0.3 * (y - middle)), (4.85, y), arrowprops=arrow | {"arrowstyle": "<|-|>"})
-        ax.text(5.8, y - 0.03 if y < middle else y + 0.03, "gradient", ha="center", va="center", fontsize=9)
+        end = middle + 0.3 * (y - middle)
+        ax.annotate("", (6.6, end), (4.85, y), arrowprops=arrow | {"arrowstyle": "<|-|>"})
+        ax.text(5.72, (y + end) / 2 + (0.13 if y > middle else -0.13), "gradient", ha="center", va="center", fontsize=9)
     return fig
 
 
@@ -635,8 +639,8 @@ def network(curves, marks):
     ax.set(xscale="log", ylim=(0, 2), xlabel="network speed, bits a second", ylabel="times as fast as one machine")
     for name, speed in marks.items():
         ax.axvline(speed, color=GREY, linewidth=1, linestyle=":")
-        ax.text(speed, 0.05, f" {name}", rotation=90, va="bottom", ha="right", color=GREY, fontsize=9)
-    ax.legend(loc="lower right")
+        ax.annotate(name, (speed, 1), (0, 3), ("data", "axes fraction"), "offset points", ha="center", fontsize=9)
+    ax.legend(loc="center left", bbox_to_anchor=(0, 0.75))
     return fig
 
 
@@ -652,4 +656,20 @@ def stream_memory(streams):
     ax.set(xlabel="megabytes", xlim=(0, 1.1 * max(stream["peak_memory_mb"] for stream in streams)))
     ax.invert_yaxis()
     fig.legend(loc="outside upper right", ncols=2)
+    return fig
+
+
+def growth(points, labels):
+    """Time and memory of a step, ``{axis: {value: {"train_ms": …, "peak_memory_mb": …}}}``: a column an axis."""
+    fig, axes = new_figure(8, 3.6, rows=2, columns=len(points), sharex="col", sharey="row")
+    for (upper, lower), (axis, measured) in zip(axes.T, points.items(), strict=True):
+        values = [int(value) for value in measured]
+        for ax, key, colour in ((upper, "train_ms", BLUE), (lower, "peak_memory_mb", ORANGE)):
+            ax.plot(values, [point[key] for point in measured.values()], "o-", color=colour)
+            ax.set(xscale="log", xticks=values, xticklabels=values)
+            ax.minorticks_off()
+        lower.set_xlabel(labels[axis])
+    axes[0, 0].set(ylabel="a step, ms", yscale="log", ylim=(1, 1000))
+    most = max(point["peak_memory_mb"] for measured in points.values() for point in measured.values())
+    axes[1, 0].set(ylabel="memory, MB", ylim=(0, 1.15 * most))
     return fig

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from .bench import CORES, machine, peak_memory
-from .bigger import free_ports
+from .workers import free_ports
 
 DEFAULT_OUTPUT = Path(__file__).resolve().parents[1] / "notebooks" / "10_scaling.json"
 ROUNDS = 7

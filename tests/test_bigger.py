@@ -1,10 +1,9 @@
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
 import time
+import types
 
 import keras
 import numpy as np
@@ -13,9 +12,7 @@ import tensorflow as tf
 
 import lstm_mnist
 from lstm_mnist import bigger
-
-NEEDS_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-ORDERS = {"num_hidden": 8, "batch_size": 32, "seed": 3, "implementation": "plain"}
+from lstm_mnist.workers import free_ports
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +28,11 @@ def small_model(seed=3):
 
 
 TWO_DEVICES = """
+import sys
 import lstm_mnist
 import keras, numpy as np, tensorflow as tf
 from lstm_mnist import augment, bigger
+from lstm_mnist.shards import train_on_stream, write_shards
 
 strategy = tf.distribute.MirroredStrategy(bigger.logical_cpus(2))
 split = lstm_mnist.load_mnist().train
@@ -55,6 +54,19 @@ np.testing.assert_allclose(*histories, atol=1e-5)
 for one, two in zip(*weights, strict=True):
     np.testing.assert_allclose(one, two, atol=1e-5)
 
+def stream(strategy=None):
+    keras.utils.set_random_seed(0)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        model = lstm_mnist.LSTMClassifier(8)
+    model.lstm.implementation = "plain"
+    return np.stack(train_on_stream(model, digits, 3, 32, strategy=strategy)), model.get_weights()
+
+digits = write_shards(sys.argv[1], [(split.images[:100], split.labels[:100])], shards=1)
+(histories, weights) = zip(stream(), stream(strategy))
+np.testing.assert_allclose(*histories, atol=1e-5)
+for one, two in zip(*weights, strict=True):
+    np.testing.assert_allclose(one, two, atol=1e-5)
+
 with strategy.scope():
     odd = lstm_mnist.LSTMClassifier(8)
 try:
@@ -70,9 +82,11 @@ else:
 """
 
 
-def test_two_devices_train_as_one_clipping_averages_and_distortions_included():
+def test_two_devices_train_as_one_clipping_averages_distortions_and_streams_included(tmp_path):
     """In a process of its own, since devices are chosen once a process."""
-    child = subprocess.run([sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, timeout=300)
+    child = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES, tmp_path / "digits"], capture_output=True, text=True, timeout=300
+    )
     assert child.returncode == 0, child.stderr
     lines = child.stdout.splitlines()
     assert len(lines) == 8
@@ -108,6 +122,44 @@ def test_a_model_or_optimizer_made_outside_the_scope_is_named(split):
         model = small_model()
     with pytest.raises(ValueError, match=r"the optimizer was made outside"):
         lstm_mnist.train(model, split, 5, optimizer=keras.optimizers.Adam(), strategy=strategy)
+
+
+class TwoWorkers:
+    """What ``check_agreement`` needs of a strategy: worker 1 of two, whose sum adds what worker 0 says."""
+
+    num_replicas_in_sync = 2
+
+    def __init__(self, difference=0):
+        self.difference, self.cluster_resolver = difference, types.SimpleNamespace(task_id=1)
+
+    def run(self, function, arguments):
+        return function(*arguments)
+
+    def reduce(self, operation, mine, axis):
+        return mine + mine + self.difference
+
+
+def test_workers_that_disagree_are_told_in_what():
+    values = {"steps": 5, "weights": [np.ones(3, np.float32), np.zeros(2, np.float32)]}
+    bigger.check_agreement(TwoWorkers(), **values)
+    for difference, name in (([1, 0], "steps"), ([0, -1], "weights")):
+        with pytest.raises(ValueError, match=f"the workers differ in {name}: give all the same"):
+            bigger.check_agreement(TwoWorkers(difference), **values)
+
+
+def test_worker_0_alone_writes_files():
+    strategy = TwoWorkers()
+    assert not bigger.is_chief(strategy)
+    strategy.cluster_resolver.task_id = 0
+    assert bigger.is_chief(strategy)
+    assert bigger.is_chief(None)
+
+
+@pytest.mark.parametrize("error", ["UnavailableError", "AbortedError", "CancelledError", "DeadlineExceededError"])
+def test_a_lost_worker_is_named_with_the_way_on(error):
+    for folder, way_on in (("runs", "goes on from the last checkpoint in runs"), (None, "begins anew")):
+        with pytest.raises(bigger.WorkerError, match=way_on), bigger.lost_workers_named(folder):
+            raise getattr(tf.errors, error)(None, None, "connection reset")
 
 
 def test_the_message_is_the_gradient_and_two_numbers():
@@ -150,89 +202,9 @@ def test_a_port_in_use_is_named(monkeypatch):
 
 
 def test_a_worker_that_never_comes_is_named_after_the_time_limit(monkeypatch):
-    here, there = bigger.free_ports(2)
+    here, there = free_ports(2)
     monkeypatch.setenv("TF_CONFIG", tf_config([f"127.0.0.1:{here}", f"127.0.0.1:{there}"]))
     start = time.monotonic()
     with pytest.raises(bigger.WorkerError, match=rf"worker 1 at 127\.0\.0\.1:{there} has not come within 0.5 s"):
         bigger.worker_strategy(time_limit=0.5)
     assert time.monotonic() - start < 30
-
-
-@NEEDS_SIGNALS
-def test_workers_train_as_one_process_even_when_one_is_killed_and_all_start_again(split, tmp_path):
-    folder = tmp_path / "run"
-    orders = ORDERS | {"steps": 600, "checkpoint_folder": folder, "checkpoint_every": 20}
-    with bigger.Workers(2, **orders) as workers:
-        end = time.monotonic() + 200
-        while not (folder / "checkpoint").exists():
-            assert time.monotonic() < end
-            assert [process.poll() for process in workers.processes] == [None, None]
-            time.sleep(0.02)
-        workers.processes[1].kill()
-        with pytest.raises(bigger.WorkerError, match=r"worker 1 was killed \(SIGKILL\), the others were stopped"):
-            workers.wait(60)
-    assert all(process.poll() is not None for process in workers.processes)
-    reached = int(tf.train.latest_checkpoint(folder).rsplit("-", 1)[1])
-    assert 20 <= reached < 600
-    run = bigger.run_workers(2, time_limit=200, **orders)
-    model = small_model()
-    history = lstm_mnist.train(model, split, 600, 32, 3, print_every=0)
-    np.testing.assert_allclose(run.history, np.stack(history), atol=1e-4)
-    for theirs, ours in zip(run.weights, model.get_weights(), strict=True):
-        np.testing.assert_allclose(theirs, ours, atol=1e-4)
-    assert [share["images"] for share in run.shares] == [[0, 16], [16, 32]]
-    assert not [file for file in folder.iterdir() if "tmp" in file.name or "temp" in file.name]
-
-
-def test_a_worker_that_fails_is_quoted_and_all_are_stopped(tmp_path):
-    (tmp_path / "diary.txt").write_text("private")
-    with (
-        bigger.Workers(1, **ORDERS, checkpoint_folder=tmp_path / "diary.txt" / "x") as workers,
-        pytest.raises(bigger.WorkerError, match=r"worker 0: ValueError: checkpoint_folder .* cannot be written"),
-    ):
-        workers.wait(200)
-    assert workers.processes[0].poll() == 1
-    assert not os.path.exists(workers.folder.name)
-
-
-def test_workers_too_slow_for_the_time_limit_are_stopped():
-    with (
-        bigger.Workers(1, steps=10**9, **ORDERS) as workers,
-        pytest.raises(bigger.WorkerError, match=r"not done after 0.2 s"),
-    ):
-        workers.wait(0.2)
-    assert workers.processes[0].poll() is not None
-
-
-PARENT = """
-from lstm_mnist import bigger
-with bigger.Workers(1, steps=10**9, num_hidden=8) as workers:
-    print(workers.processes[0].pid, flush=True)
-    workers.wait()
-"""
-
-
-@NEEDS_SIGNALS
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_no_worker_outlives_the_process_that_started_it(end):
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    worker = int(parent.stdout.readline())
-    parent.send_signal(end)
-    parent.communicate(timeout=60)
-    limit = time.monotonic() + 60
-    while is_running(worker):
-        assert time.monotonic() < limit
-        time.sleep(0.1)
-
-
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except ProcessLookupError:
-        return False
-    except FileNotFoundError:
-        return os.path.isdir("/proc/self")  # without /proc, signal 0 has to do

@@ -92,6 +92,21 @@ def test_an_export_replaces_the_older_one_and_leaves_nothing_beside_it(model, tm
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
+def test_an_export_cut_off_leaves_the_older_one_and_nothing_beside_it(model, tmp_path, monkeypatch):
+    path = export(model, tmp_path / "model.keras")
+    whole = path.read_bytes()
+
+    def save(path):
+        path.write_text("half of a model")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(model, "save", save)
+    with pytest.raises(ValueError, match=r"model\.keras cannot be written: no space left"):
+        export(model, path)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+    assert path.read_bytes() == whole
+
+
 def test_unusable_paths_are_named(model, tmp_path):
     (tmp_path / "diary.txt").write_text("private")
     for path in (tmp_path / "diary.txt" / "model.keras", tmp_path / "diary.txt" / "saved"):

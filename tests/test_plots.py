@@ -213,3 +213,15 @@ def test_stream_memory_sets_files_beside_memory():
     (ax,) = plots.stream_memory(streams).axes
     assert [bar.get_width() for bar in ax.patches] == [5, 80, 50, 81]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["60 digits", "600 digits"]
+
+
+def test_growth_draws_time_above_memory_a_column_an_axis():
+    points = {
+        "batch": {"32": {"train_ms": 3, "peak_memory_mb": 700}, "64": {"train_ms": 6, "peak_memory_mb": 710}},
+        "units": {"8": {"train_ms": 1, "peak_memory_mb": 690}},
+    }
+    fig = plots.growth(points, {"batch": "images", "units": "units"})
+    drawn = [ax.lines[0].get_xydata().tolist() for ax in fig.axes]
+    assert drawn == [[[32, 3], [64, 6]], [[8, 1]], [[32, 700], [64, 710]], [[8, 690]]]
+    assert [ax.get_xlabel() for ax in fig.axes] == ["", "", "images", "units"]
+    assert [ax.get_ylabel() for ax in fig.axes] == ["a step, ms", "", "memory, MB", ""]

@@ -1,0 +1,105 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lstm_mnist
+from lstm_mnist.bigger import WorkerError
+from lstm_mnist.workers import Workers, run_workers
+
+NEEDS_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+ORDERS = {"num_hidden": 8, "batch_size": 32, "seed": 3, "implementation": "plain"}
+
+
+@NEEDS_SIGNALS
+def test_workers_train_as_one_process_even_when_one_is_killed_and_all_start_again(tmp_path):
+    folder = tmp_path / "run"
+    orders = ORDERS | {"steps": 600, "checkpoint_folder": folder, "checkpoint_every": 20}
+    with Workers(2, **orders) as workers:
+        end = time.monotonic() + 200
+        while not (folder / "checkpoint").exists():
+            assert time.monotonic() < end
+            assert [process.poll() for process in workers.processes] == [None, None]
+            time.sleep(0.02)
+        workers.processes[1].terminate()  # TensorFlow would catch it
+        with pytest.raises(WorkerError, match=r"worker 1 was killed \(SIGTERM\), the others were stopped"):
+            workers.wait(60)
+    assert all(process.poll() is not None for process in workers.processes)
+    reached = int(tf.train.latest_checkpoint(folder).rsplit("-", 1)[1])
+    assert 20 <= reached < 600
+    run = run_workers(2, time_limit=200, **orders)
+    keras.utils.set_random_seed(3)
+    model = lstm_mnist.LSTMClassifier(8)
+    model.lstm.implementation = "plain"
+    history = lstm_mnist.train(model, lstm_mnist.load_mnist().train, 600, 32, 3, print_every=0)
+    np.testing.assert_allclose(run.history, np.stack(history), atol=1e-4)
+    for theirs, ours in zip(run.weights, model.get_weights(), strict=True):
+        np.testing.assert_allclose(theirs, ours, atol=1e-4)
+    assert [share["images"] for share in run.shares] == [[0, 16], [16, 32]]
+    assert not [file for file in folder.iterdir() if "tmp" in file.name or "temp" in file.name]
+
+
+def test_a_worker_that_fails_is_quoted_and_all_are_stopped(tmp_path):
+    (tmp_path / "diary.txt").write_text("private")
+    with (
+        Workers(1, **ORDERS, checkpoint_folder=tmp_path / "diary.txt" / "x") as workers,
+        pytest.raises(WorkerError, match=r"worker 0: ValueError: checkpoint_folder .* cannot be written"),
+    ):
+        workers.wait(200)
+    assert workers.processes[0].poll() == 1
+    assert not os.path.exists(workers.folder.name)
+
+
+def test_workers_too_slow_for_the_time_limit_are_stopped():
+    with (
+        Workers(1, steps=10**9, **ORDERS) as workers,
+        pytest.raises(WorkerError, match=r"not done after 0.2 s"),
+    ):
+        workers.wait(0.2)
+    assert workers.processes[0].poll() is not None
+
+
+PARENT = """
+import os, sys
+from lstm_mnist.workers import Workers
+if sys.platform == "linux":
+    os.environ["PYTHONPATH"] = os.pathsep.join([sys.argv[1], *filter(None, [os.environ.get("PYTHONPATH")])])
+with Workers(2, steps=10**9, num_hidden=8) as workers:
+    print(*(process.pid for process in workers.processes), flush=True)
+    workers.wait()
+"""
+HELD_UP = "import ctypes; ctypes.PyDLL(None).sleep(600)"  # with Python's lock in hand, as TensorFlow waits for workers
+
+
+@NEEDS_SIGNALS
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_the_process_that_started_it(end, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(HELD_UP)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, tmp_path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    workers = [int(pid) for pid in parent.stdout.readline().split()]
+    time.sleep(0.5)
+    parent.send_signal(end)
+    parent.communicate(timeout=60)
+    limit = time.monotonic() + 20
+    while left := [worker for worker in workers if is_running(worker)]:
+        assert time.monotonic() < limit, [os.kill(worker, signal.SIGKILL) for worker in left]
+        time.sleep(0.1)
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        return os.path.isdir("/proc/self")  # without /proc, signal 0 has to do
