@@ -63,7 +63,8 @@ def no_network(folder):
 
 
 def small_tmp(folder):
-    return {"root": checkout(folder), "prefix": in_namespace("--mount", 'mount -t tmpfs -o size=16m tmpfs "$TMPDIR"')}
+    prefix = in_namespace("--mount", 'mount -t tmpfs -o size=64m tmpfs "$TMPDIR"')
+    return {"root": checkout(folder), "prefix": prefix, "arguments": ["-o", "tmp_path_retention_policy=none"]}
 
 
 def another_folder(folder):
@@ -88,7 +89,7 @@ PLACES = {
     "a read-only checkout, not root": read_only,
     "HOME unset": no_home,
     "no network": no_network,
-    "16 MB of temporary files": small_tmp,
+    "64 MB of temporary files": small_tmp,
     "started from /": another_folder,
     "a wheel, without the checkout": wheel,
 }
