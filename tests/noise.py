@@ -79,7 +79,6 @@ def run(paths, folder, environment=(), arguments=(), one_cpu=False, runs=1, root
     """
     temporary = Path(folder, "tmp")
     temporary.mkdir()
-    temporary.chmod(0o777)
     noise, reports = Path(folder, "noise.jsonl"), [Path(folder, f"{n}.xml") for n in range(runs)]
     changed = {"PYTHONPATH": f"{root}{os.pathsep}{ROOT / 'tests'}", "PYTHONDONTWRITEBYTECODE": "1"}
     changed |= {"TMPDIR": str(temporary), "NBVAL_NOISE_FILE": str(noise)} | dict(environment)

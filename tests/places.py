@@ -18,7 +18,6 @@ from noise import keep, run
 RESULTS = ROOT / "tests" / "places.csv"
 QUICK = ["tests/test_data.py", "tests/test_training.py", "tests/test_from_2019.py"]
 QUICK += [f"notebooks/{name}.ipynb" for name in ("00_start_here", "01_data", "04_evaluation", "06_draw_a_digit")]
-NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 ALL_IN = """
 import pathlib, sys
 import lstm_mnist
@@ -46,13 +45,13 @@ def odd_path(folder):
 
 
 def read_only(folder):
-    root = checkout(folder)
+    """Nobody in particular, in a checkout that cannot be written; for root that takes a namespace without its power."""
+    root, home = checkout(folder), Path(folder, "home")
+    home.mkdir()
     for path in (*root.rglob("*"), root):
         path.chmod(path.stat().st_mode & ~0o222)
-    home = Path(folder, "home")
-    home.mkdir()
-    home.chmod(0o777)
-    return {"root": root, "prefix": NOBODY if os.getuid() == 0 else [], "environment": {"HOME": str(home)}}
+    prefix = ["unshare", "--user"] if os.getuid() == 0 else []
+    return {"root": root, "prefix": prefix, "environment": {"HOME": str(home)}}
 
 
 def no_home(folder):
@@ -64,7 +63,8 @@ def no_network(folder):
 
 
 def small_tmp(folder):
-    return {"root": checkout(folder), "prefix": in_namespace("--mount", 'mount -t tmpfs -o size=16m tmpfs "$TMPDIR"')}
+    prefix = in_namespace("--mount", 'mount -t tmpfs -o size=64m tmpfs "$TMPDIR"')
+    return {"root": checkout(folder), "prefix": prefix, "arguments": ["-o", "tmp_path_retention_policy=none"]}
 
 
 def another_folder(folder):
@@ -89,7 +89,7 @@ PLACES = {
     "a read-only checkout, not root": read_only,
     "HOME unset": no_home,
     "no network": no_network,
-    "16 MB of temporary files": small_tmp,
+    "64 MB of temporary files": small_tmp,
     "started from /": another_folder,
     "a wheel, without the checkout": wheel,
 }
@@ -104,7 +104,6 @@ def main():
         if arguments.only not in name:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            os.chmod(folder, 0o777)  # another user's files go there, too
             place = prepare(folder)
             if (prefix := place.get("prefix")) and (problem := refused(prefix, folder)):
                 print(f"{name}: skipped: {problem}")
