@@ -24,9 +24,11 @@ notebooks: $(VENV)/installed ## run all notebooks and store their outputs
 timings: $(VENV)/installed ## measure each notebook's minutes and memory, for README and the notebooks' heads
 	$(QUIET) $(BIN)/python -m lstm_mnist timings
 
-weights: $(VENV)/installed ## train the shipped weights and the ledger's other runs anew (about an hour)
-	for name in 2019 quick every_row scheduled distorted best lstm_128 rnn_128 rnn_same_parameters open_i open_f open_o; do \
-		$(QUIET) $(BIN)/python -m lstm_mnist weights $$name || exit 1; done
+RECIPES := 2019 quick every_row scheduled distorted lstm_128 rnn_128 rnn_same_parameters open_i open_f open_o \
+	logistic_regression mlp rnn gru two_layers bidirectional four_ways convolutional columns rows_and_columns patches shuffled_rows
+weights: $(VENV)/installed ## train the shipped weights and the ledger's other runs anew (hours)
+	for run in $(RECIPES) "best --together" "renet --seeds 0 1 --together"; do \
+		$(QUIET) $(BIN)/python -m lstm_mnist weights $$run || exit 1; done
 
 figures: $(VENV)/installed ## remake the pictures in figures/ (the pad's need Chromium)
 	$(BIN)/python -m lstm_mnist figures
@@ -41,6 +43,12 @@ mutants: $(VENV)/installed ## break the package in the ways of tests/mutants.tom
 faults: $(VENV)/installed ## kill training 20 times, flip 200 bits of the data: the long form of tests/test_faults.py
 	LONG_TESTS=1 $(BIN)/python -m pytest -q tests/test_faults.py tests/test_properties.py
 
+noise: $(VENV)/installed ## run the suite as another machine would: other arithmetic, fewer threads, another order (about two hours)
+	$(BIN)/python tests/noise.py
+
+places: $(VENV)/installed ## run some of it in odd folders, read-only, without network, from a wheel (some minutes)
+	$(BIN)/python tests/places.py
+
 N := 2
 workers: $(VENV)/installed ## train on N=2 worker processes of this machine, and check that the result is that of one
 	$(QUIET) $(BIN)/python -m lstm_mnist workers --count $(N)
@@ -48,4 +56,4 @@ workers: $(VENV)/installed ## train on N=2 worker processes of this machine, and
 app: $(VENV)/installed ## open the drawing pad as a web page
 	$(BIN)/python -m voila notebooks/app.ipynb
 
-.PHONY: help lab test notebooks timings weights figures bench mutants faults workers app
+.PHONY: help lab test notebooks timings weights figures bench mutants faults noise places workers app

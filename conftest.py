@@ -1,10 +1,12 @@
 """nbval compares the decimals of a tagged cell within a stated tolerance; under test nothing draws a progress bar.
 
 Cell tags: ``nbval-atol-0.01`` (absolute) and ``nbval-rtol-0.1`` (relative). Whole numbers, words, layout and the number
-of outputs are compared exactly everywhere, and so are the decimals of a cell without such a tag.
+of outputs are compared exactly everywhere, and so are the decimals of a cell without such a tag. Where the environment
+names a file in ``NBVAL_NOISE_FILE``, each tagged cell adds a line of JSON to it: how far it was from what is stored.
 """
 
 import copy
+import json
 import math
 import os
 import re
@@ -32,6 +34,16 @@ def take_stored_decimals(new, stored, atol, rtol):
     return DECIMAL.sub(pick, new)
 
 
+def largest_part(new, stored, atol, rtol):
+    """The largest difference between decimals at the same place, as a part of what is allowed there; infinite where
+    they are not equally many."""
+    new, stored = ([float(number) for number in DECIMAL.findall(text)] for text in (new, stored))
+    if len(new) != len(stored):
+        return math.inf
+    pairs = [pair for pair in zip(new, stored, strict=True) if pair[0] != pair[1]]
+    return max((abs(a - b) / max(atol, rtol * max(abs(a), abs(b))) for a, b in pairs), default=0.0)
+
+
 def pytest_itemcollected(item):
     if not isinstance(item, IPyNbCell):
         return
@@ -43,12 +55,16 @@ def pytest_itemcollected(item):
     strict = item.compare_outputs
 
     def compare_outputs(test, ref, **kwargs):
-        close = copy.deepcopy(test)
+        close, part = copy.deepcopy(test), 0.0
         for new, stored in zip_longest(close, ref, fillvalue={}):
             for ours, theirs in ((new, stored), (new.get("data", {}), stored.get("data", {}))):
                 for key in ours:
                     if key in theirs and (key == "text" or key.startswith("text/")):
+                        part = max(part, largest_part(ours[key], theirs[key], atol, rtol))
                         ours[key] = take_stored_decimals(ours[key], theirs[key], atol, rtol)
+        if noise_file := os.environ.get("NBVAL_NOISE_FILE"):
+            with open(noise_file, "a", encoding="utf-8") as file:
+                print(json.dumps({"cell": item.nodeid, "part": part}), file=file)
         return strict(close, ref, **kwargs) or strict(test, ref, **kwargs)  # the second shows the true values
 
     item.compare_outputs = compare_outputs

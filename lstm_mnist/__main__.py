@@ -15,44 +15,78 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import DataError, LSTMClassifier, bench, load_mnist, load_pretrained, save_pretrained, scaling, train
+from . import (
+    DataError,
+    LSTMClassifier,
+    bench,
+    load_idx,
+    load_mnist,
+    load_pretrained,
+    save_pretrained,
+    scaling,
+    train,
+)
 from .bigger import WorkerError
-from .evaluation import LEDGER
+from .evaluation import LEDGER, predict_probabilities
 from .export import predict_folder
 from .inside import make_figures
 from .lstm import WEIGHTS_FOLDER
 from .recipes import KEPT, RECIPES
+from .search import search
 from .workers import run_workers
 
 ROOT = Path(__file__).parents[1]
 SEEDS = range(5)
 
 
-def weights(name, seeds):
-    """Train a recipe once a seed: each run becomes a row of the ledger, the first seed's weights are kept."""
-    mnist = load_mnist()
+def weights(name, seeds, data=None, together=False):
+    """Train a recipe once a seed: each run becomes a row of the ledger, the first seed's weights are kept.
+
+    ``data`` is the folder of another data set in MNIST's four files; its name comes first in the ledger. ``together``
+    adds a row for all seeds' networks as one, whose answer is the mean of their probabilities.
+    """
+    splits = load_idx(data) if data else load_mnist()
+    option = f" --data {data}" if data else ""
+    ledger_name = f"{Path(data).name}/{name}" if data else name
+    runs = []
     for seed in seeds:
         start = time.perf_counter()
-        model, settings = RECIPES[name](seed, mnist)
-        row = {
-            "name": name,
-            "seed": seed,
-            "validation_accuracy": _accuracy(model, mnist.validation),
-            "test_accuracy": _accuracy(model, mnist.test),
-            "seconds": round(time.perf_counter() - start),
-            "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}, Python {platform.python_version()}",
-            "command": f"python -m lstm_mnist weights {name} --seeds {seed}",
-        }
-        print(row)
+        model, settings = RECIPES[name](seed, splits)
+        answers = [predict_probabilities(model, split.images) for split in (splits.validation, splits.test)]
+        seconds = time.perf_counter() - start
+        runs.append((answers, model.count_params(), seconds))
+        command = f"python -m lstm_mnist weights {name} --seeds {seed}{option}"
+        row = _row(ledger_name, seed, splits, *runs[-1], command)
         _write_ledger(row)
-        if seed == SEEDS[0] and name in KEPT:
+        if seed == SEEDS[0] and name in KEPT and not data:
             kept = {key: row[key] for key in ("command", "seed", "versions", "validation_accuracy")}
             save_pretrained(model, WEIGHTS_FOLDER / f"{name}.npz", kept | settings)
+    if together:
+        answers, parameters, seconds = zip(*runs, strict=True)
+        means = [np.mean(split, axis=0) for split in zip(*answers, strict=True)]
+        command = f"python -m lstm_mnist weights {name} --seeds {' '.join(map(str, seeds))} --together{option}"
+        name = f"{len(seeds)} x {ledger_name}"
+        _write_ledger(_row(name, seeds[0], splits, means, sum(parameters), sum(seconds), command))
 
 
-def _accuracy(model, split):
-    logits = model.predict(split.images, batch_size=1000, verbose=0)
-    return float(np.mean(logits.argmax(axis=1) == split.labels))
+def _row(name, seed, splits, answers, parameters, seconds, command):
+    """A row of the ledger, from the probabilities for the validation and the test images."""
+    right = [
+        float(np.mean(probabilities.argmax(axis=1) == split.labels))
+        for probabilities, split in zip(answers, (splits.validation, splits.test), strict=True)
+    ]
+    row = {
+        "name": name,
+        "seed": seed,
+        "parameters": parameters,
+        "validation_accuracy": right[0],
+        "test_accuracy": right[1],
+        "seconds": round(seconds),
+        "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}, Python {platform.python_version()}",
+        "command": command,
+    }
+    print(row, flush=True)
+    return row
 
 
 def _write_ledger(row):
@@ -151,6 +185,9 @@ def main():
     command = commands.add_parser("weights", help="train a recipe and keep its weights and ledger rows")
     command.add_argument("name", choices=RECIPES)
     command.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    command.add_argument("--data", help="folder of another data set in MNIST's four IDX files")
+    command.add_argument("--together", action="store_true", help="also a row for all seeds' networks as one")
+    commands.add_parser("search", help="search the settings of the recipe `best` on the validation split")
     commands.add_parser("timings", help="measure each notebook's minutes and memory")
     command = commands.add_parser("figures", help="remake the README's pictures")
     command.add_argument("--folder", default="figures")
@@ -168,7 +205,9 @@ def main():
     if arguments.command == "timings":
         timings()
     elif arguments.command == "weights":
-        weights(arguments.name, arguments.seeds)
+        weights(arguments.name, arguments.seeds, arguments.data, arguments.together)
+    elif arguments.command == "search":
+        search()
     elif arguments.command == "figures":
         for path in make_figures(arguments.folder):
             print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")

@@ -4,31 +4,31 @@ import math
 
 import tensorflow as tf
 
-DEGREES, SCALE, SHEAR = 12.0, 0.12, 0.2  # the largest turn, change of size and slant
-SHIFT, BEND = 2.5, 0.6  # in pixels: the largest shift, the standard deviation of a bend
 BEND_POINTS = 5  # a bend is drawn at 5 x 5 points and smooth in between
 
 
-def distort(images, seed, amount=1.0):
+def distort(images, seed, amount=1.0, degrees=12.0, scale=0.12, shear=0.2, shift=2.5, bend=0.6):
     """A random change for each of ``images`` ``[batch, rows, columns]``: float32 of the same shape, 0..1.
 
     An affine map about the centre and an elastic bend (Simard et al. 2003), read from the image in one go.
-    ``seed`` is two integers: the same seed, the same changes. ``amount`` scales them all; 0 leaves the images alone.
+    ``seed`` is two integers: the same seed, the same changes. ``degrees``, ``scale``, ``shear`` and ``shift`` (pixels)
+    are the largest turn, change of size, slant and shift, ``bend`` (pixels) the standard deviation of a bend.
+    ``amount`` scales them all; 0 leaves the images alone.
     """
     pixels = tf.cast(images, tf.float32) / (255 if images.dtype == tf.uint8 else 1)
     batch, rows, columns = tf.unstack(tf.shape(pixels))
     draws = amount * tf.random.stateless_uniform([6, batch, 1, 1], seed, -1, 1)
-    angle, slant = draws[0] * DEGREES * math.pi / 180, draws[1] * SHEAR
+    angle, slant = draws[0] * degrees * math.pi / 180, draws[1] * shear
     y = tf.cast(tf.range(rows), tf.float32)[:, None] - tf.cast(rows - 1, tf.float32) / 2
     x = tf.cast(tf.range(columns), tf.float32)[None, :] - tf.cast(columns - 1, tf.float32) / 2
     turned_y = tf.sin(angle) * (x + slant * y) + tf.cos(angle) * y
     turned_x = tf.cos(angle) * (x + slant * y) - tf.sin(angle) * y
     points = tf.random.stateless_normal([batch, BEND_POINTS, BEND_POINTS, 2], seed)
-    bend = amount * BEND * tf.image.resize(points, [rows, columns], "bicubic")
+    bend = amount * bend * tf.image.resize(points, [rows, columns], "bicubic")
     return _sample(
         pixels,
-        turned_y / (1 + SCALE * draws[2]) + SHIFT * draws[3] + bend[..., 0] - y[0],
-        turned_x / (1 + SCALE * draws[4]) + SHIFT * draws[5] + bend[..., 1] - x[0, 0],
+        turned_y / (1 + scale * draws[2]) + shift * draws[3] + bend[..., 0] - y[0],
+        turned_x / (1 + scale * draws[4]) + shift * draws[5] + bend[..., 1] - x[0, 0],
     )
 
 

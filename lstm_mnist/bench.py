@@ -309,9 +309,9 @@ def learn_2019(settings, seed):
 def learn_quick(settings, seed):
     start_tensorflow(settings)
     from lstm_mnist import load_mnist
-    from lstm_mnist.recipes import train_quick
+    from lstm_mnist.recipes import RECIPES
 
-    model, _ = train_quick(seed, load_mnist())
+    model, _ = RECIPES["quick"](seed, load_mnist())
     return lambda test: model.predict(test, batch_size=1000, verbose=0)
 
 

@@ -92,12 +92,16 @@ def rows_and_columns(units=128):
 def patches(size=4, units=128):
     """Squares of ``size`` x ``size`` pixels in reading order: 49 steps of 16 pixels."""
     side = 28 // size
-    squares = (
-        keras.layers.Reshape((side, size, side, size)),
-        keras.layers.Permute((1, 3, 2, 4)),
-        keras.layers.Reshape((side * side, size * size)),
+    return _neighbour(*_squares(side, size), keras.layers.Reshape((side**2, size**2)), LSTM(units))
+
+
+def _squares(side, size, features=1):
+    """Layers that cut a picture into ``side`` x ``side`` squares: ``[batch, side, side, size**2 features]``."""
+    return (
+        keras.layers.Reshape((side, size, side, size, features)),
+        keras.layers.Permute((1, 3, 2, 4, 5)),
+        keras.layers.Reshape((side, side, size**2 * features)),
     )
-    return _neighbour(*squares, LSTM(units))
 
 
 def shuffled_rows(units=128):
@@ -109,3 +113,34 @@ def shuffled_rows(units=128):
 def pixels(units=128):
     """One pixel a step: 784 steps (Le et al. 2015)."""
     return _neighbour(keras.layers.Reshape((784, 1)), LSTM(units))
+
+
+@keras.saving.register_keras_serializable("lstm_mnist")
+class Sweep(keras.layers.Layer):
+    """A grid of features float ``[batch, rows, columns, n]`` read along each column (or row), there and back: one LSTM
+    for each way, the same for all columns. The result ``[batch, rows, columns, 2 units]`` knows the whole line."""
+
+    def __init__(self, units, along_rows=False, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.along_rows = units, along_rows
+        self.there, self.back = (LSTM(units, return_sequences=True) for _ in range(2))
+
+    def build(self, shape):
+        for lstm in (self.there, self.back):
+            lstm.build((None, shape[2] if self.along_rows else shape[1], shape[3]))
+
+    def call(self, grid):
+        grid = grid if self.along_rows else keras.ops.transpose(grid, (0, 2, 1, 3))
+        lines, length, features = grid.shape[1:]
+        sequences = keras.ops.reshape(grid, (-1, length, features))
+        both = [self.there(sequences), keras.ops.flip(self.back(keras.ops.flip(sequences, 1)), 1)]
+        grid = keras.ops.reshape(keras.ops.concatenate(both, axis=2), (-1, lines, length, 2 * self.units))
+        return grid if self.along_rows else keras.ops.transpose(grid, (0, 2, 1, 3))
+
+
+def renet(units=32):
+    """Squares of 2 x 2 swept by LSTMs along columns, then rows; twice (after Visin et al. 2015, arXiv 1505.00393)."""
+    layers = []
+    for side, features in ((14, 1), (7, 2 * units)):
+        layers += [*_squares(side, 2, features), Sweep(units), Sweep(units, along_rows=True)]
+    return _neighbour(*layers, keras.layers.Flatten(), keras.layers.Dropout(0.5))

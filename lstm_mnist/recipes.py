@@ -1,16 +1,22 @@
 """How the networks of the ledger are trained: a recipe takes a seed and MNIST, and gives a model and its settings.
 
-No recipe looks at the test set. The steps and rate of `quick` were chosen on the validation split; those of `best` and
-its distortions follow an earlier trial that had seen the test set, and were only confirmed on the validation split.
+No recipe looks at the test set. The steps and rate of `quick` were chosen on the validation split by hand, the settings
+of `best` by ``search``, also on the validation split.
 """
+
+import csv
 
 import keras
 import tensorflow as tf
 
+from . import neighbours
 from .augment import distort
 from .inside import OpenGateClassifier, RNNClassifier, train_every_row
-from .lstm import LSTMClassifier
+from .lstm import WEIGHTS_FOLDER, LSTMClassifier
 from .training import train
+
+FOUND = WEIGHTS_FOLDER / "search.csv"
+STEPS = 12_000  # of `best`: what ten minutes on one core allow
 
 
 def row_after_row(model):
@@ -47,18 +53,22 @@ def ledger_only(make_model):
     return recipe
 
 
-def train_quick(seed, mnist):
+def quick(make_model):
     """What 2019 took 5,000 steps for, in 1,100: the learning rate rises to 0.005, then falls to 0.
 
-    Steps, learning rate, its rise and batch were chosen on the validation split with seeds 0 to 2.
+    Steps, learning rate, its rise and batch were chosen on the validation split with seeds 0 to 2, for the LSTM.
     """
-    keras.utils.set_random_seed(seed)
-    model = LSTMClassifier()
-    steps = 1100
-    optimizer = keras.optimizers.Adam(rise_and_fall(0.005, steps), global_clipnorm=1.0)
-    train(model, mnist.train, steps=steps, batch_size=128, seed=seed, optimizer=optimizer)
-    rate = "learning rate up to 0.005 in 110 steps, down to 0 on a cosine"
-    return model, {"steps": steps, "batch_size": 128, "optimizer": f"Adam, {rate}, gradient norm at most 1"}
+
+    def recipe(seed, mnist):
+        keras.utils.set_random_seed(seed)
+        model = make_model()
+        steps = 1100
+        optimizer = keras.optimizers.Adam(rise_and_fall(0.005, steps), global_clipnorm=1.0)
+        train(model, mnist.train, steps=steps, batch_size=128, seed=seed, optimizer=optimizer)
+        rate = "learning rate up to 0.005 in 110 steps, down to 0 on a cosine"
+        return model, {"steps": steps, "batch_size": 128, "optimizer": f"Adam, {rate}, gradient norm at most 1"}
+
+    return recipe
 
 
 def rise_and_fall(peak, steps):
@@ -69,42 +79,84 @@ def rise_and_fall(peak, steps):
     )
 
 
-def climb(distorted, average, steps=6000):
-    """From the quick recipe's rate towards `best`: with distorted digits, with the moving average of the weights.
+def climb(steps, peak, beta_2, average, fade=0.0, make_model=LSTMClassifier, **changes):
+    """A recipe beyond `quick`: distorted digits, and, for ``average``, the moving average of the weights.
 
-    The distortions fade out over the last three tenths of the steps.
+    ``changes`` are those of ``distort``, none without; they fade out over the last ``fade`` (a part) of the steps.
     """
 
     def recipe(seed, mnist):
         keras.utils.set_random_seed(seed)
-        model = LSTMClassifier()
-        rate = rise_and_fall(0.004, steps)
-        optimizer = keras.optimizers.Adam(rate, beta_2=0.99, global_clipnorm=1.0, use_ema=average, ema_momentum=0.999)
+        model = make_model()
+        rate = rise_and_fall(peak, steps)
+        optimizer = keras.optimizers.Adam(rate, beta_2=beta_2, global_clipnorm=1.0, use_ema=average, ema_momentum=0.999)
 
         def augment(images, n):
             left = 1 - tf.cast(n, tf.float32) / steps
-            return distort(images, tf.stack([seed, tf.cast(n, tf.int32)]), tf.minimum(1.0, left / 0.3))
+            amount = tf.minimum(1.0, left / fade) if fade else 1.0
+            return distort(images, tf.stack([seed, tf.cast(n, tf.int32)]), amount, **changes)
 
-        train(model, mnist.train, steps, 128, seed, optimizer, augment=augment if distorted else None)
-        settings = {"steps": steps, "batch_size": 128, "optimizer": "Adam, learning rate up to 0.004 and down to 0"}
-        return model, settings | {"distorted": distorted, "moving average": average}
+        train(model, mnist.train, steps, 128, seed, optimizer, augment=augment if changes else None)
+        settings = {"steps": steps, "batch_size": 128, "optimizer": f"Adam, learning rate up to {peak} and down to 0"}
+        return model, settings | {"beta_2": beta_2, "moving average": average, "fade": fade, "distortions": changes}
 
     return recipe
 
 
+def read_search():
+    """The runs of ``search``, one dict of strings each: round after round, the best of each round last."""
+    with open(FOUND, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def found():
+    """The settings of ``climb`` that ``search`` found."""
+    row = read_search()[-1]
+    numbers = ("peak", "beta_2", "fade", "degrees", "scale", "shear", "shift", "bend")
+    return {"average": row["average"] == "True"} | {name: float(row[name]) for name in numbers}
+
+
+def train_best(seed, mnist):
+    """The settings that the search found, for more steps."""
+    return climb(STEPS, **found())(seed, mnist)
+
+
+def train_renet(seed, mnist):
+    """The settings that the search found for the LSTM, for a larger network that is not limited to rows."""
+    return climb(4000, **found() | {"peak": 0.004}, make_model=neighbours.renet)(seed, mnist)
+
+
+def train_distorted(seed, mnist):
+    """`best` with distortions that do not fade."""
+    return climb(STEPS, **found() | {"fade": 0.0})(seed, mnist)
+
+
+def train_scheduled(seed, mnist):
+    """`best` without distortions: only its learning rate is left."""
+    settings = found()
+    return climb(STEPS, **{name: settings[name] for name in ("peak", "beta_2", "average")})(seed, mnist)
+
+
+NEIGHBOURS = (
+    *("logistic_regression", "mlp", "convolutional", "gru", "two_layers", "bidirectional", "four_ways"),
+    *("columns", "rows_and_columns", "patches", "shuffled_rows"),
+)
+
 RECIPES = {
     "2019": train_2019,
-    "quick": train_quick,
+    "quick": quick(LSTMClassifier),
     "every_row": train_every_row_recipe,
-    "best": climb(distorted=True, average=True),
-    "distorted": climb(distorted=True, average=False),
-    "scheduled": climb(distorted=False, average=False),
+    "best": train_best,
+    "distorted": train_distorted,
+    "scheduled": train_scheduled,
     "lstm_128": ledger_only(lambda: row_after_row(LSTMClassifier())),
     "rnn_128": ledger_only(RNNClassifier),
     "rnn_same_parameters": ledger_only(lambda: RNNClassifier(267)),  # 81,712 parameters; the LSTM has 81,674
     "open_i": ledger_only(lambda: OpenGateClassifier("i")),
     "open_f": ledger_only(lambda: OpenGateClassifier("f")),
     "open_o": ledger_only(lambda: OpenGateClassifier("o")),
-}
+    "rnn": quick(RNNClassifier),
+    "renet": train_renet,
+} | {name: quick(getattr(neighbours, name)) for name in NEIGHBOURS}
 
 KEPT = ("2019", "quick", "every_row", "best")  # recipes whose first seed's weights are shipped

@@ -2,13 +2,15 @@
 
 A mutant of ``mutants.toml`` is one search and replace in a module of ``lstm_mnist``, made in a temporary copy of the
 repository. The module's own tests meet it first; if they pass, the notebook that teaches the module does. What was
-caught by whom goes into ``mutants.csv``, and from there into the table of ``README.md``.
+caught by whom goes into ``mutants.csv``, and from there into the table of ``README.md``. With ``--notebooks-only`` the
+notebook meets the mutant alone, and ``mutants_by_notebooks.csv`` says what it noticed.
 """
 
 import argparse
 import csv
 import multiprocessing
 import os
+import random
 import re
 import shutil
 import signal
@@ -21,6 +23,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 LIST, RESULTS, README = (ROOT / "tests" / name for name in ("mutants.toml", "mutants.csv", "README.md"))
+BY_NOTEBOOKS = ROOT / "tests" / "mutants_by_notebooks.csv"
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info", "build")
 
 #: room: the notebook that teaches it; the room "plots of inside" is module ``plots`` under the tests of ``inside``
@@ -33,6 +36,9 @@ ROOMS = {
     "drawing": "06_draw_a_digit.ipynb",
     "fast": "08_faster.ipynb",
     "augment": "09_better.ipynb",
+    "neighbours": "09_better.ipynb",
+    "recipes": "09_better.ipynb",
+    "search": "09_better.ipynb",
     "bigger": "10_bigger.ipynb",
     "bigger of workers": "10_bigger.ipynb",
     "workers": "10_bigger.ipynb",
@@ -83,8 +89,12 @@ class FirstFailure:
     pytest_collectreport = pytest_runtest_logreport
 
 
-def meet(mutant, timeout, notebooks):
+def meet(mutant, timeout, stages):
     """A row of the results, found out in a process of its own. An empty ``old`` breaks nothing."""
+    meets = {
+        "tests": ([module_and_tests(mutant.room)[1]], timeout),
+        "notebook": (["--nbval", f"notebooks/{ROOMS[mutant.room]}"], 3 * timeout),
+    }
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(ROOT, Path(folder) / "copy", ignore=NOT_COPIED))
@@ -95,11 +105,11 @@ def meet(mutant, timeout, notebooks):
         sys.path.insert(0, str(copy))
         os.environ |= {"PYTHONPATH": str(copy), "LSTM_MNIST_PROGRESS": "0", "PYTHONDONTWRITEBYTECODE": "1"}
         sys.dont_write_bytecode = True
-        caught, failure = "none", first_failure([module_and_tests(mutant.room)[1]], timeout)
-        if failure:
-            caught = "tests"
-        elif notebooks and (failure := first_failure(["--nbval", f"notebooks/{ROOMS[mutant.room]}"], 3 * timeout)):
-            caught = "notebook"
+        caught, failure = "none", ""
+        for stage in stages:
+            if failure := first_failure(*meets[stage]):
+                caught = stage
+                break
     return {
         "room": mutant.room,
         "mutant": mutant.why,
@@ -129,23 +139,29 @@ def first_failure(arguments, timeout):
     return watch.name or ("" if status == 0 else f"pytest ended with {status}")
 
 
-def write(rows):
+def write(rows, path=RESULTS):
     """Put ``rows`` in place of older ones, drop those of mutants that are gone, and remake the table."""
-    known = {}
-    if RESULTS.exists():
-        with open(RESULTS, newline="", encoding="utf-8") as file:
-            known = {(row["room"], row["mutant"]): row for row in csv.DictReader(file)}
-    known |= {(row["room"], row["mutant"]): row for row in rows}
+    known = {(row["room"], row["mutant"]): row for row in [*read(path), *rows]}
     rows = [known[mutant[:2]] for mutant in mutants() if mutant[:2] in known]
-    with open(RESULTS, "w", newline="", encoding="utf-8") as file:
+    with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    put_table(path.stem.replace("_", " "), summary(rows))
+
+
+def read(path):
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def put_table(name, table):
+    """Set ``table`` between the two comments in ``README.md`` that bear its name."""
     text = README.read_text(encoding="utf-8")
-    table = f"<!-- mutants -->\n{summary(rows)}\n<!-- /mutants -->"
-    README.write_text(
-        re.sub(r"<!-- mutants -->.*<!-- /mutants -->", lambda _: table, text, flags=re.S), encoding="utf-8"
-    )
+    table = f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
+    README.write_text(re.sub(f"<!-- {name} -->.*<!-- /{name} -->", lambda _: table, text, flags=re.S), encoding="utf-8")
 
 
 def summary(rows):
@@ -167,19 +183,24 @@ def main():
     parser.add_argument("--jobs", type=int, default=1, help="mutants at the same time")
     parser.add_argument("--timeout", type=int, default=300, help="seconds for the tests, a third of the notebook's")
     parser.add_argument("--no-notebooks", action="store_true", help="tests alone")
+    parser.add_argument("--notebooks-only", action="store_true", help="notebooks alone")
+    parser.add_argument("--sample", type=int, help="so many of them, always the same ones")
     arguments = parser.parse_args()
+    results = BY_NOTEBOOKS if arguments.notebooks_only else RESULTS
     chosen = [mutant for mutant in mutants() if arguments.only in f"{mutant.room}: {mutant.why}"]
     if arguments.survivors:
-        with open(RESULTS, newline="", encoding="utf-8") as file:
-            caught = {(row["room"], row["mutant"]) for row in csv.DictReader(file) if row["caught_by"] != "none"}
+        caught = {(row["room"], row["mutant"]) for row in read(results) if row["caught_by"] != "none"}
         chosen = [mutant for mutant in chosen if mutant[:2] not in caught]
+    if arguments.sample:
+        chosen = random.Random(0).sample(chosen, arguments.sample)
     for mutant in chosen:
         mutant.apply()
-    unbroken = [] if arguments.only or arguments.survivors else [Mutant(room, "nothing", "", "") for room in ROOMS]
-    warm_up()
+    stages = ["tests"] * (not arguments.notebooks_only) + ["notebook"] * (not arguments.no_notebooks)
     tasks = [
-        (mutant, arguments.timeout, not arguments.no_notebooks and bool(mutant.old)) for mutant in unbroken + chosen
+        (Mutant(room, "nothing", "", ""), arguments.timeout, stages[:1]) for room in unbroken_rooms(chosen, stages)
     ]
+    tasks += [(mutant, arguments.timeout, stages) for mutant in chosen]
+    warm_up()
     rows = []
     with multiprocessing.get_context("fork").Pool(arguments.jobs, maxtasksperchild=1) as pool:
         for row in pool.imap_unordered(meet_one, tasks):
@@ -190,10 +211,16 @@ def main():
             if row["mutant"] != "nothing":
                 rows.append(row)
             elif row["first_failure"]:
-                raise SystemExit("the tests fail in an unbroken copy: nothing can be learnt from mutants")
+                raise SystemExit("an unbroken copy fails: nothing can be learnt from mutants")
             if rows:
-                write(rows)
+                write(rows, results)
     print(summary(rows))
+
+
+def unbroken_rooms(chosen, stages):
+    """One room for each test file or notebook that the ``chosen`` mutants meet first."""
+    first = {(module_and_tests(m.room)[1] if stages[0] == "tests" else ROOMS[m.room]): m.room for m in chosen}
+    return first.values()
 
 
 def meet_one(task):

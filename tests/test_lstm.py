@@ -21,7 +21,7 @@ def pair(units, features, dtype="float32", **kwargs):
     for layer in (ours, theirs):
         layer.build((None, None, features))
     random = np.random.default_rng(0)
-    weights = [0.3 * random.standard_normal(weight.shape) for weight in theirs.get_weights()]
+    weights = [0.1 * random.standard_normal(weight.shape) for weight in theirs.get_weights()]
     ours.set_weights(weights)
     theirs.set_weights(ours.get_weights())
     return ours, theirs

@@ -29,6 +29,7 @@ def lstm_parameters(features, units=128, lstms=1):
         (neighbours.patches, lstm_parameters(16)),
         (neighbours.shuffled_rows, lstm_parameters(28)),
         (neighbours.pixels, lstm_parameters(1)),
+        (neighbours.renet, sum(2 * 4 * 32 * (n + 32 + 1) for n in (4, 64, 256, 64)) + 7 * 7 * 64 * 10 + 10),
     ],
 )
 def test_each_has_the_parameters_its_name_says_and_answers(make, parameters, images):
@@ -58,16 +59,56 @@ def test_a_way_to_cut_the_picture_is_the_lstm_on_the_picture_cut_so(make, view, 
     np.testing.assert_allclose(model(images), plain(cut), atol=1e-5)
 
 
-def test_the_four_ways_see_four_pictures(images):
-    model = neighbours.four_ways(units=8)
+@pytest.mark.parametrize(("make", "ways"), [(neighbours.bidirectional, 2), (neighbours.four_ways, 4)])
+def test_each_way_sees_its_own_picture(make, ways, images):
+    model = make(units=8)
     *weights, output_kernel, output_bias = model.get_weights()
     logits = np.tile(output_bias, (6, 1))
     turned = images.transpose(0, 2, 1)
-    for k, view in enumerate((images, images[:, ::-1], turned, turned[:, ::-1])):
+    for k, view in enumerate((images, images[:, ::-1], turned, turned[:, ::-1])[:ways]):
         plain = lstm_mnist.LSTMClassifier(num_hidden=8)
         plain.set_weights([*weights[3 * k : 3 * k + 3], output_kernel[8 * k : 8 * k + 8], np.zeros(10)])
         logits = logits + plain(view)
     np.testing.assert_allclose(model(images), logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("along_rows", [False, True])
+def test_a_sweep_reads_each_line_there_and_back_by_itself(along_rows):
+    grid = np.random.default_rng(0).random((2, 4, 5, 3), np.float32)
+    sweep = neighbours.Sweep(6, along_rows=along_rows)
+    swept = sweep(grid).numpy()
+    assert swept.shape == (2, 4, 5, 12)
+    for n, line in enumerate(grid.swapaxes(0, 1) if along_rows else grid.transpose(2, 0, 1, 3)):
+        there, back = sweep.there(line), sweep.back(line[:, ::-1])[:, ::-1]
+        of_this_line = swept[:, n] if along_rows else swept[:, :, n]
+        np.testing.assert_allclose(of_this_line, np.concatenate([there, back], axis=2), atol=1e-6)
+
+
+def test_the_second_layer_reads_every_h_of_the_first(images):
+    model = neighbours.two_layers(units=8)
+    *weights, output_kernel, output_bias = model.get_weights()
+    layers = [lstm_mnist.LSTM(8, return_sequences=True), lstm_mnist.LSTM(8)]
+    h = lstm_mnist.data.scale(images)
+    for layer, its in zip(layers, (weights[:3], weights[3:]), strict=True):
+        layer.build(h.shape)
+        layer.set_weights(its)
+        h = layer(h)
+    np.testing.assert_allclose(model(images), h @ output_kernel + output_bias, atol=1e-5)
+
+
+def test_the_hidden_layer_is_that_of_numpy(images):
+    model = neighbours.mlp(units=8)
+    kernel, bias, output_kernel, output_bias = model.get_weights()
+    bias += 0.1
+    model.set_weights([kernel, bias, output_kernel, output_bias])
+    hidden = np.maximum(0, lstm_mnist.data.scale(images).reshape(6, 784) @ kernel + bias)
+    np.testing.assert_allclose(model(images), hidden @ output_kernel + output_bias, atol=1e-5)
+
+
+def test_the_convolutional_network_takes_the_largest_of_four(images):
+    pools = [layer for layer in neighbours.convolutional().body.layers if "pool" in layer.name]
+    patch = np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)
+    assert [float(np.squeeze(pool(patch))) for pool in pools] == [3, 3]
 
 
 def test_wrong_images_meet_the_same_clear_error(images):

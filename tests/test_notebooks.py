@@ -96,6 +96,13 @@ def test_holds_no_path_address_or_warning(path):
 
 
 @each_notebook
+def test_takes_its_temporary_folders_away(path):
+    code = "\n".join(cell.source for cell in code_cells(path))
+    made = len(re.findall(r"mkdtemp\(\)|(?<!with tempfile\.)TemporaryDirectory\(\)", code))
+    assert len(re.findall(r"rmtree\(|\.cleanup\(\)", code)) == made
+
+
+@each_notebook
 def test_links_and_images_exist(path):
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(path)):
         if not target.startswith(("http", "#", "attachment:")):

@@ -166,6 +166,17 @@ def test_probabilities_mark_the_answer():
     assert labelled(right)
 
 
+def test_halving_marks_the_run_that_won():
+    fig = plots.halving({3: ([10], [0.5]), 1: ([10, 20], [0.4, 0.3]), 2: ([10, 20, 40], [0.4, 0.2, 0.1])})
+    (ax,) = fig.axes
+    assert [list(line.get_xdata()) for line in ax.lines] == [[10], [10, 20], [10, 20, 40]]
+    assert [to_hex(line.get_color()) == to_hex(plots.RED) for line in ax.lines] == [False, False, True]
+    assert legend(ax) == ["dropped", "setting 2, kept to the end"]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["10", "20", "40"]
+    assert labelled(ax)
+    assert texts_inside(fig)
+
+
 def test_a_shared_step_shows_each_replicas_slice():
     (ax,) = plots.shared_step(np.zeros((5, 28, 28), np.uint8), replicas=2).axes
     words = {text.get_text() for text in ax.texts}

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
-from conftest import take_stored_decimals
+from conftest import largest_part, take_stored_decimals
 
 CONFTEST = Path(__file__).parent.parent / "conftest.py"
 
@@ -32,6 +33,20 @@ CONFTEST = Path(__file__).parent.parent / "conftest.py"
 )
 def test_only_decimals_within_the_tolerance_pass(new, stored, atol, rtol, same):
     assert (take_stored_decimals(new, stored, atol, rtol) == stored) is same
+
+
+@pytest.mark.parametrize(
+    ("new", "atol", "rtol", "part"),
+    [
+        ("2 of 0.10, 0.50", 0.01, 0, 0),
+        ("2 of 0.12, 0.51", 0.01, 0, 2),
+        ("2 of 0.10, 1.00", 0, 0.1, 5),
+        ("2 of 0.10, 1.00", 0.05, 0.1, 5),
+        ("2 of 0.10", 0.01, 0, np.inf),
+    ],
+)
+def test_the_part_of_the_tolerance_that_is_used(new, atol, rtol, part):
+    assert largest_part(new, "2 of 0.10, 0.50", atol, rtol) == pytest.approx(part)
 
 
 def run_nbval(folder, source, stored, tags):

@@ -1,0 +1,70 @@
+"""The settings of `best`, found on the validation split alone: drawn at random, the worse half dropped at each round.
+
+Successive halving (Jamieson and Talwalkar 2016): many settings for few steps, the better half of them for twice as
+many, and so on. The test images are not looked at.
+"""
+
+import csv
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+import numpy as np
+import tensorflow as tf
+
+from .data import load_mnist
+from .recipes import FOUND, climb
+
+ROUNDS = ((16, 1500), (8, 3000), (4, 6000))  # settings, steps
+SEED = 0
+
+
+def draw(count, seed=SEED):
+    """``count`` settings of ``recipes.climb``, each drawn by itself from a range set before any was tried."""
+    random = np.random.default_rng(seed)
+    widest = {"degrees": 20, "scale": 0.2, "shear": 0.3, "shift": 3, "bend": 1.2}
+    settings = []
+    for _ in range(count):
+        one = {"peak": round(10 ** random.uniform(-3, -2), 4), "beta_2": float(random.choice([0.99, 0.999]))}
+        one |= {"average": bool(random.integers(2)), "fade": float(random.choice([0, 0.15, 0.3, 0.45]))}
+        settings.append(one | {name: float(f"{random.uniform(0, most):.2g}") for name, most in widest.items()})
+    return settings
+
+
+def search(rounds=ROUNDS, path=FOUND):
+    """Play the rounds, one setting a core, and write every run into the table ``path``: the best is its last row."""
+    settings = dict(enumerate(draw(rounds[0][0])))
+    rows = []
+    context = multiprocessing.get_context("spawn")  # a TensorFlow that has started cannot be forked
+    with ProcessPoolExecutor(os.cpu_count(), context, _one_thread) as pool:
+        for count, steps in rounds:
+            runs = {pool.submit(try_out, settings[n], steps): n for n in list(settings)[:count]}
+            tried = []
+            for run in as_completed(runs):
+                tried.append({"number": runs[run], "steps": steps} | settings[runs[run]] | run.result())
+                print(tried[-1], flush=True)
+            tried.sort(key=lambda row: row["validation_loss"])
+            settings = {row["number"]: settings[row["number"]] for row in tried}
+            rows += reversed(tried)
+    temporary = path.with_suffix(".tmp")
+    with open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(temporary, path)
+
+
+def _one_thread():
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def try_out(settings, steps):
+    """Loss and accuracy on the validation split after so many steps."""
+    mnist = load_mnist()
+    model, _ = climb(steps, **settings)(SEED, mnist)
+    logits = tf.constant(model.predict(mnist.validation.images, batch_size=1000, verbose=0))
+    labels = mnist.validation.labels.astype(np.int32)
+    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+    accuracy = np.mean(logits.numpy().argmax(axis=1) == labels)
+    return {"validation_loss": round(float(loss), 5), "validation_accuracy": round(float(accuracy), 4)}
