@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if re.fullmatch(r"\d\d_\w+", path.stem) and path.parent.name == "notebooks"]
-BIGGEST_TOLERANCE = {"atol": 0.1, "rtol": 0.3}
+BIGGEST_TOLERANCE = {"atol": 0.05, "rtol": 0.05}
 MEASURED = re.compile(r"^\*Measured: about \d+\.\d minutes and \d\.\d GB of memory on 2 CPU cores\.\*$", re.M)
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
