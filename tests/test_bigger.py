@@ -175,6 +175,8 @@ try:
     lstm_mnist.train(odd, split, 7, 33, strategy=strategy)
 except ValueError as error:
     assert "batch_size is 33: choose a multiple of 2" in str(error), error
+else:
+    raise AssertionError
 try:
     bigger.logical_cpus(3)
 except RuntimeError as error:
