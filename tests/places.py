@@ -21,12 +21,12 @@ QUICK += [f"notebooks/{name}.ipynb" for name in ("00_start_here", "01_data", "04
 ALL_IN = """
 import pathlib, sys
 import lstm_mnist
+from lstm_mnist import drawing, recipes
 assert pathlib.Path(lstm_mnist.__file__).is_relative_to(sys.argv[1]), lstm_mnist.__file__
 assert len(lstm_mnist.load_mnist().test) == 10_000
-for name in ("2019", "best", "quick", "every_row"):
+for name in recipes.KEPT:
     lstm_mnist.load_pretrained(name)
 assert len(lstm_mnist.evaluation.read_ledger("2019")) == 5
-from lstm_mnist import drawing
 drawing.load_drawn_digits()
 """
 
@@ -63,8 +63,10 @@ def no_network(folder):
 
 
 def small_tmp(folder):
+    """Notebooks alone: tests of damaged data write copies of MNIST."""
     prefix = in_namespace("--mount", 'mount -t tmpfs -o size=64m tmpfs "$TMPDIR"')
-    return {"root": checkout(folder), "prefix": prefix, "arguments": ["-o", "tmp_path_retention_policy=none"]}
+    paths = ["notebooks/01_data.ipynb", "notebooks/06_draw_a_digit.ipynb"]
+    return {"root": checkout(folder), "prefix": prefix, "paths": paths}
 
 
 def another_folder(folder):
@@ -89,7 +91,7 @@ PLACES = {
     "a read-only checkout, not root": read_only,
     "HOME unset": no_home,
     "no network": no_network,
-    "64 MB of temporary files": small_tmp,
+    "notebooks with 64 MB of temporary files": small_tmp,
     "started from /": another_folder,
     "a wheel, without the checkout": wheel,
 }
@@ -108,8 +110,9 @@ def main():
             if (prefix := place.get("prefix")) and (problem := refused(prefix, folder)):
                 print(f"{name}: skipped: {problem}")
                 continue
-            outcomes, _, seconds = run(arguments.paths, folder, **place)
-        keep(RESULTS, {"place": name}, PLACES, arguments.paths, outcomes, seconds)
+            place = {"paths": arguments.paths} | place
+            outcomes, _, seconds = run(folder=folder, **place)
+        keep(RESULTS, {"place": name}, PLACES, place["paths"], outcomes, seconds)
 
 
 def refused(prefix, folder):
