@@ -27,7 +27,7 @@ timings: $(VENV)/installed ## measure each notebook's minutes and memory, for RE
 RECIPES := 2019 quick every_row scheduled distorted lstm_128 rnn_128 rnn_same_parameters open_i open_f open_o \
 	logistic_regression mlp rnn gru two_layers bidirectional four_ways convolutional columns rows_and_columns patches shuffled_rows
 weights: $(VENV)/installed ## train the shipped weights and the ledger's other runs anew (hours)
-	for run in $(RECIPES) "best --together" "renet --seeds 0 1 --together"; do \
+	for run in $(RECIPES) "best --together" "renet --seeds 0 1 2 --together"; do \
 		$(QUIET) $(BIN)/python -m lstm_mnist weights $$run || exit 1; done
 
 figures: $(VENV)/installed ## remake the pictures in figures/ (the pad's need Chromium)
