@@ -173,8 +173,8 @@ def _end_with_parent():
 def _train_as_ordered(folder, seed, num_hidden, implementation, settings):
     """The chief leaves ``result.npz`` in the folder, every worker what its share was."""
     if hasattr(signal, "alarm"):
-        signal.alarm(120)  # ends the process even while TensorFlow waits for the others
-    strategy = bigger.worker_strategy()
+        signal.alarm(600)  # ends the process even while TensorFlow waits for the others
+    strategy = bigger.worker_strategy(time_limit=300)  # a busy machine takes minutes to import TensorFlow twice
     if hasattr(signal, "alarm"):
         signal.alarm(0)
     keras.utils.set_random_seed(seed)
