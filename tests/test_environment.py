@@ -103,6 +103,14 @@ def test_results_in_readme_are_those_of_the_ledger(row):
     assert (f"{accuracies.mean():.4f}", f"{accuracies.std(ddof=1):.4f}", str(len(accuracies))) == (mean, spread, seeds)
 
 
+@pytest.mark.parametrize(
+    ("words", "name"), [("answering together reach", "5 x best"), ("in four directions", "3 x renet")]
+)
+def test_networks_answering_together_have_the_accuracy_of_the_ledger(words, name):
+    (row,) = read_ledger(name)
+    assert f"{words} {row['test_accuracy']}" in README
+
+
 def test_speed_ups_in_readme_are_those_of_the_stored_measurement():
     stored = json.loads((ROOT / "notebooks" / "10_scaling.json").read_text())["step_ms"]
     for batch in ("128", "512"):
