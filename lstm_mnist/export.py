@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from .data import DataError, check_images
-from .drawing import read_picture, to_mnist
 from .evaluation import predict_probabilities
 
 PICTURES = (".png", ".jpg", ".jpeg")
@@ -94,6 +93,8 @@ def predict_folder(model, folder):
     A file that is no picture of ink on paper has None for its digit and the reason for its probability. Raises
     ``DataError`` for a folder without any PNG or JPEG file.
     """
+    from .drawing import read_picture, to_mnist  # brings the pad's widgets
+
     folder = Path(folder)
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURES)
     if not paths:
