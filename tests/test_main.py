@@ -1,0 +1,79 @@
+"""The commands; those that train are given a recipe that needs no training."""
+
+import csv
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lstm_mnist import __main__
+
+LABELS = np.array([0, 1, 2, 3], np.uint8)
+
+
+class Surest:
+    """Answers ``digits``, the surer the larger ``logit``."""
+
+    def __init__(self, digits, logit):
+        self.logits = logit * np.eye(10, dtype=np.float32)[digits]
+
+    def predict(self, images, **_):
+        return self.logits
+
+    def count_params(self):
+        return 7
+
+
+@pytest.fixture
+def ledger(tmp_path, monkeypatch):
+    """The rows that the command writes about three networks: two that are unsure, and one that is sure."""
+    models = [Surest([0, 1, 9, 9], 1.0), Surest([0, 1, 2, 9], 1.0), Surest([9, 9, 2, 3], 3.0)]
+    split = SimpleNamespace(images=np.zeros((4, 28, 28), np.uint8), labels=LABELS)
+    splits = SimpleNamespace(train=None, validation=split, test=split)
+    monkeypatch.setattr(__main__, "LEDGER", tmp_path / "ledger.csv")
+    monkeypatch.setattr(__main__, "RECIPES", {"digits": lambda seed, data: (models[seed], {})})
+    monkeypatch.setattr(__main__, "load_mnist", lambda: splits)
+    monkeypatch.setattr(__main__, "load_idx", lambda folder: splits)
+
+    def run(*arguments, **options):
+        __main__.weights("digits", *arguments, **options)
+        with open(tmp_path / "ledger.csv", newline="") as file:
+            return list(csv.DictReader(file))
+
+    return run
+
+
+def test_each_seed_is_a_row_and_a_second_run_replaces_it(ledger):
+    ledger([1, 0])
+    rows = ledger([0])
+    assert [(row["name"], row["seed"], row["test_accuracy"]) for row in rows] == [
+        ("digits", "0", "0.5"),
+        ("digits", "1", "0.75"),
+    ]
+    assert rows[1]["command"] == "python -m lstm_mnist weights digits --seeds 1"
+    assert rows[1]["parameters"] == "7"
+
+
+def test_networks_together_answer_with_the_mean_of_their_probabilities(ledger):
+    together = ledger([0, 1, 2], together=True)[0]
+    assert (together["name"], together["seed"], together["parameters"]) == ("3 x digits", "0", "21")
+    assert together["command"] == "python -m lstm_mnist weights digits --seeds 0 1 2 --together"
+    assert together["test_accuracy"] == "0.5"  # the sure one decides; a vote would have 0.75
+
+
+def test_other_data_come_first_in_the_name_and_last_in_the_command(ledger):
+    (row,) = ledger([0], data="somewhere/clothes")
+    assert row["name"] == "clothes/digits"
+    assert row["command"] == "python -m lstm_mnist weights digits --seeds 0 --data somewhere/clothes"
+
+
+def test_a_recipe_with_kept_weights_keeps_those_of_the_first_seed_on_mnist_alone(tmp_path, ledger, monkeypatch):
+    kept = []
+    monkeypatch.setattr(__main__, "KEPT", ("digits",))
+    monkeypatch.setattr(__main__, "save_pretrained", lambda model, path, recipe: kept.append((path.name, recipe)))
+    ledger([1])
+    ledger([0], data="somewhere/clothes")
+    assert not kept
+    ledger([0])
+    assert kept[0][0] == "digits.npz"
+    assert kept[0][1]["validation_accuracy"] == 0.5
