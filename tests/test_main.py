@@ -12,10 +12,10 @@ LABELS = np.array([0, 1, 2, 3], np.uint8)
 
 
 class Surest:
-    """Answers ``digits``, the surer the larger ``logit``."""
+    """Answers ``digits``, the surer the larger ``logit``, one for all or one each."""
 
     def __init__(self, digits, logit):
-        self.logits = logit * np.eye(10, dtype=np.float32)[digits]
+        self.logits = np.multiply(logit, np.eye(10)[digits]).astype(np.float32)
 
     def predict(self, images, **_):
         return self.logits
@@ -26,8 +26,8 @@ class Surest:
 
 @pytest.fixture
 def ledger(tmp_path, monkeypatch):
-    """The rows that the command writes about three networks: two that are unsure, and one that is sure."""
-    models = [Surest([0, 1, 9, 9], 1.0), Surest([0, 1, 2, 9], 1.0), Surest([9, 9, 2, 3], 3.0)]
+    """The rows that the command writes about three networks: two that are unsure, and one that is surer."""
+    models = [Surest([0, 1, 9, 3], 1.5), Surest([0, 1, 2, 3], 1.5), Surest([9, 9, 2, 9], [[3], [2], [2], [2]])]
     split = SimpleNamespace(images=np.zeros((4, 28, 28), np.uint8), labels=LABELS)
     splits = SimpleNamespace(train=None, validation=split, test=split)
     monkeypatch.setattr(__main__, "LEDGER", tmp_path / "ledger.csv")
@@ -47,8 +47,8 @@ def test_each_seed_is_a_row_and_a_second_run_replaces_it(ledger):
     ledger([1, 0])
     rows = ledger([0])
     assert [(row["name"], row["seed"], row["test_accuracy"]) for row in rows] == [
-        ("digits", "0", "0.5"),
-        ("digits", "1", "0.75"),
+        ("digits", "0", "0.75"),
+        ("digits", "1", "1.0"),
     ]
     assert rows[1]["command"] == "python -m lstm_mnist weights digits --seeds 1"
     assert rows[1]["parameters"] == "7"
@@ -58,7 +58,7 @@ def test_networks_together_answer_with_the_mean_of_their_probabilities(ledger):
     together = ledger([0, 1, 2], together=True)[0]
     assert (together["name"], together["seed"], together["parameters"]) == ("3 x digits", "0", "21")
     assert together["command"] == "python -m lstm_mnist weights digits --seeds 0 1 2 --together"
-    assert together["test_accuracy"] == "0.5"  # the sure one decides; a vote would have 0.75
+    assert together["test_accuracy"] == "0.75"  # a vote would have 1, the surest of the three 0.25
 
 
 def test_other_data_come_first_in_the_name_and_last_in_the_command(ledger):
@@ -76,4 +76,4 @@ def test_a_recipe_with_kept_weights_keeps_those_of_the_first_seed_on_mnist_alone
     assert not kept
     ledger([0])
     assert kept[0][0] == "digits.npz"
-    assert kept[0][1]["validation_accuracy"] == 0.5
+    assert kept[0][1]["validation_accuracy"] == 0.75
