@@ -27,7 +27,7 @@ from . import (
     train,
 )
 from .bigger import WorkerError
-from .evaluation import LEDGER, predict_probabilities
+from .evaluation import LEDGER, predict_probabilities, read_table, write_table
 from .export import predict_folder
 from .inside import make_figures
 from .lstm import WEIGHTS_FOLDER
@@ -91,19 +91,11 @@ def _row(name, seed, splits, answers, parameters, seconds, command):
 
 def _write_ledger(row):
     """Put the row in the ledger, in place of an older one of the same name and seed."""
-    rows = []
-    if LEDGER.exists():
-        with open(LEDGER, newline="") as file:
-            rows = list(csv.DictReader(file))
+    rows = read_table(LEDGER) if LEDGER.exists() else []
     row = {key: str(value) for key, value in row.items()}
     rows = [old for old in rows if (old["name"], old["seed"]) != (row["name"], row["seed"])] + [row]
     rows.sort(key=lambda old: (old["name"], int(old["seed"])))
-    temporary = LEDGER.with_suffix(".tmp")
-    with open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, row, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(temporary, LEDGER)
+    write_table(LEDGER, rows)
 
 
 def timings():

@@ -5,13 +5,12 @@ of `best` by ``search``, also on the validation split. The steps of `best` and t
 beforehand.
 """
 
-import csv
-
 import keras
 import tensorflow as tf
 
 from . import neighbours
 from .augment import distort
+from .evaluation import read_table
 from .inside import OpenGateClassifier, RNNClassifier, train_every_row
 from .lstm import WEIGHTS_FOLDER, LSTMClassifier
 from .training import train
@@ -106,8 +105,7 @@ def climb(steps, peak, beta_2, average, fade=0.0, make_model=LSTMClassifier, **c
 
 def read_search():
     """The runs of ``search``, one dict of strings each: round after round, the best of each round last."""
-    with open(FOUND, newline="") as file:
-        return list(csv.DictReader(file))
+    return read_table(FOUND)
 
 
 def found():

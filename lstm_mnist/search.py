@@ -4,7 +4,6 @@ Successive halving (Jamieson and Talwalkar 2016): many settings for few steps, t
 many, and so on. The test images are not looked at.
 """
 
-import csv
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -13,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from .data import load_mnist
+from .evaluation import write_table
 from .recipes import FOUND, climb
+from .training import loss_and_accuracy
 
 ROUNDS = ((16, 1500), (8, 3000), (4, 6000))  # settings, steps
 SEED = 0
@@ -46,12 +47,7 @@ def search(rounds=ROUNDS, path=FOUND):
             tried.sort(key=lambda row: row["validation_loss"])
             settings = {row["number"]: settings[row["number"]] for row in tried}
             rows += reversed(tried)
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(temporary, path)
+    write_table(path, rows)
 
 
 def _one_thread():
@@ -63,8 +59,6 @@ def try_out(settings, steps):
     """Loss and accuracy on the validation split after so many steps."""
     mnist = load_mnist()
     model, _ = climb(steps, **settings)(SEED, mnist)
-    logits = tf.constant(model.predict(mnist.validation.images, batch_size=1000, verbose=0))
-    labels = mnist.validation.labels.astype(np.int32)
-    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-    accuracy = np.mean(logits.numpy().argmax(axis=1) == labels)
+    logits = model.predict(mnist.validation.images, batch_size=1000, verbose=0)
+    loss, accuracy = loss_and_accuracy(mnist.validation.labels, logits)
     return {"validation_loss": round(float(loss), 5), "validation_accuracy": round(float(accuracy), 4)}

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from lstm_mnist.evaluation import read_ledger
+from lstm_mnist.recipes import RECIPES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -87,6 +88,12 @@ def test_the_package_carries_its_data_and_weights():
     carried = {file for pattern in patterns["lstm_mnist"] for file in (ROOT / "lstm_mnist").glob(pattern)}
     needed = {file for file in (ROOT / "lstm_mnist").rglob("*.*") if file.suffix not in (".py", ".pyc")}
     assert carried == needed
+
+
+def test_make_weights_trains_every_recipe():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = re.search(r"^RECIPES := (.*?)\n(?!\t)", makefile, re.M | re.S)[1].replace("\\\n", " ").split()
+    assert {*named, *re.findall(r'"(\w+) --', makefile)} == set(RECIPES)
 
 
 def test_ci_calls_make_test():

@@ -103,3 +103,11 @@ def test_the_ledger_holds_three_seeds_and_more_of_the_2019_recipe_over_0_982():
     assert float(first["validation_accuracy"]) == recipe["validation_accuracy"]
     with pytest.raises(ValueError, match="no run named 'nonesuch'"):
         evaluation.read_ledger("nonesuch")
+
+
+def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / "table.csv"
+    evaluation.write_table(path, [{"a": 1, "b": "x, y"}])
+    with pytest.raises(ValueError, match="c"):
+        evaluation.write_table(path, [{"a": 2, "b": "z"}, {"a": 3, "c": "?"}])
+    assert evaluation.read_table(path) == [{"a": "1", "b": "x, y"}]

@@ -1,12 +1,12 @@
 """The commands; those that train are given a recipe that needs no training."""
 
-import csv
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from lstm_mnist import __main__
+from lstm_mnist.evaluation import read_table
 
 LABELS = np.array([0, 1, 2, 3], np.uint8)
 
@@ -37,8 +37,7 @@ def ledger(tmp_path, monkeypatch):
 
     def run(*arguments, **options):
         __main__.weights("digits", *arguments, **options)
-        with open(tmp_path / "ledger.csv", newline="") as file:
-            return list(csv.DictReader(file))
+        return read_table(tmp_path / "ledger.csv")
 
     return run
 

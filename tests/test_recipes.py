@@ -1,4 +1,3 @@
-import csv
 import re
 
 import numpy as np
@@ -7,7 +6,7 @@ import pytest
 import lstm_mnist
 from lstm_mnist import recipes
 from lstm_mnist.augment import distort
-from lstm_mnist.evaluation import LEDGER, read_ledger
+from lstm_mnist.evaluation import LEDGER, read_ledger, read_table
 from lstm_mnist.lstm import WEIGHTS_FOLDER
 
 
@@ -23,8 +22,7 @@ def test_every_recipe_has_its_runs_in_the_ledger_with_the_command_that_makes_the
 
 
 def test_every_row_of_the_ledger_is_named_after_its_command():
-    with open(LEDGER, newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_table(LEDGER)
     for row in rows:
         form = r"python -m lstm_mnist weights (\w+) --seeds ([\d ]+?)( --together)?(?: --data \S*?([\w-]+))?"
         recipe, seeds, together, data = re.fullmatch(form, row["command"]).groups()

@@ -1,4 +1,3 @@
-import csv
 import inspect
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -7,6 +6,7 @@ import numpy as np
 import pytest
 
 from lstm_mnist import recipes, search
+from lstm_mnist.evaluation import read_table
 
 
 def test_settings_are_drawn_from_their_ranges_the_same_ones_at_every_run():
@@ -32,8 +32,7 @@ def test_each_round_keeps_the_better_half_and_the_best_comes_last(tmp_path, monk
     monkeypatch.setattr(search, "try_out", try_out)
     monkeypatch.setattr(search, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(2))
     search.search(((8, 10), (4, 20), (2, 40)), tmp_path / "search.csv")
-    with open(tmp_path / "search.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_table(tmp_path / "search.csv")
     degrees = sorted((one["degrees"] for one in search.draw(8)), reverse=True)
     assert [float(row["degrees"]) for row in rows] == [*degrees, *degrees[4:], *degrees[6:]]
     assert [row["steps"] for row in rows] == ["10"] * 8 + ["20"] * 4 + ["40"] * 2
