@@ -132,7 +132,7 @@ def first_failure(arguments, timeout):
     output, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     try:
-        status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *arguments], plugins=[watch])
+        status = pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", *arguments], plugins=[watch])
     finally:
         signal.alarm(0)
         os.dup2(output, 1)

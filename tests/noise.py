@@ -3,7 +3,8 @@
 Each setting runs pytest in a process of its own and becomes a row of ``noise.csv``. For each cell with a tolerance
 ``tolerances.csv`` keeps what each setting used of it (1 is all), and, after ``--breaks``, the smallest break of each
 kind that turned the cell red. ``README.md`` gets its tables from both. As a pytest plugin (``-p noise``) this file
-shuffles the modules and notebooks, and the tests of a module, never the cells of a notebook.
+shuffles the modules and notebooks, and the tests of a module, never the cells of a notebook; ``NOISE_ORDER`` is the
+seed.
 """
 
 import argparse
@@ -38,11 +39,13 @@ SETTINGS = {
     "one thread": {"environment": ONE_THREAD},
     "one CPU": {"one_cpu": True},
     "another hash seed": {"environment": {"PYTHONHASHSEED": "1"}},
-    "two workers": {"arguments": ["-n", "2", "--dist", "loadscope"]},
-    "random order": {"arguments": ["-p", "noise"], "environment": {"NOISE_ORDER": "1"}},
-    "another random order": {"arguments": ["-p", "noise"], "environment": {"NOISE_ORDER": "2"}},
+    "one process": {"arguments": ["-n", "0"]},
+    "random order": {"arguments": ["-p", "noise", "--no-loadscope-reorder"]},
     "two runs at once": {"runs": 2},
 }
+
+#: temporary files of others: TensorFlow's of a process that was killed, as nbval kills its kernels, and ONNX Runtime's
+NOT_OURS = ("pytest-of-", "__autograph_generated_file", ".ses")
 
 #: put at the end of the package's ``__init__.py``; {} is the strength
 BREAKS = {
@@ -62,7 +65,7 @@ def pytest_collection_modifyitems(items):
     modules = {}
     for item in items:
         modules.setdefault(item.nodeid.split("::")[0], []).append(item)
-    shuffle = random.Random(os.environ.get("NOISE_ORDER")).shuffle
+    shuffle = random.Random(os.environ.get("NOISE_ORDER", "1")).shuffle
     order = list(modules)
     shuffle(order)
     for module in order:
@@ -193,7 +196,7 @@ def keep(path, key, known, paths, outcomes, seconds, **more):
     rows = {row[column]: row for row in read(path)} | {name: row}
     rows = [rows[name] for name in known if name in rows]
     write(path, row, rows)
-    put_table(path.stem, table(rows, [column, "passed", "failed", "skipped", *more, "seconds", "date"]))
+    put_table(path.stem, table(rows, [column, "tests", "passed", "failed", "skipped", *more, "seconds", "date"]))
     failed = [name for name, outcome in outcomes.items() if outcome == "failed"]
     print(f"{name}: {row['passed']} passed, {row['failed']} failed, {seconds} s", *failed, sep="\n    ", flush=True)
 
@@ -246,7 +249,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             before = files()
             outcomes, parts, seconds = run(arguments.paths, folder, **SETTINGS[setting])
-            left = [name for name in os.listdir(Path(folder, "tmp")) if not name.startswith("pytest-of-")]
+            left = [name for name in os.listdir(Path(folder, "tmp")) if not name.startswith(NOT_OURS)]
         left += [name for name, _ in files() ^ before]
         keep(NOISE, {"setting": setting}, SETTINGS, arguments.paths, outcomes, seconds, **{"files left": len(left)})
         print(*(f"    left behind: {name}" for name in sorted(set(left))), sep="\n")

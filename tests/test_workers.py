@@ -95,9 +95,8 @@ HELD_UP = "import ctypes; ctypes.PyDLL(None).sleep(600)"  # with Python's lock i
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_the_process_that_started_it(end, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(HELD_UP)
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, tmp_path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    command, environment = [sys.executable, "-c", PARENT, tmp_path], os.environ | {"TMPDIR": str(tmp_path)}
+    parent = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     workers = [int(pid) for pid in parent.stdout.readline().split()]
     time.sleep(0.5)
     parent.send_signal(end)
