@@ -37,9 +37,8 @@ SETTINGS = {
     "SSE41": {"environment": {"ONEDNN_MAX_CPU_ISA": "SSE41"}},
     "oneDNN off": {"environment": {"TF_ENABLE_ONEDNN_OPTS": "0"}},
     "one thread": {"environment": ONE_THREAD},
-    "one CPU": {"one_cpu": True},
+    "one CPU, one process": {"one_cpu": True, "arguments": ["-n", "0"]},
     "another hash seed": {"environment": {"PYTHONHASHSEED": "1"}},
-    "one process": {"arguments": ["-n", "0"]},
     "random order": {"arguments": ["-p", "noise", "--no-loadscope-reorder"]},
     "two runs at once": {"runs": 2},
 }
@@ -243,8 +242,8 @@ def main():
             find_smallest_breaks(kind, arguments.paths)
         return
     for setting in arguments.only:
-        if setting == "one CPU" and not hasattr(os, "sched_setaffinity"):
-            print("one CPU: skipped: this system does not tell processes apart by CPU")
+        if SETTINGS[setting].get("one_cpu") and not hasattr(os, "sched_setaffinity"):
+            print(f"{setting}: skipped: this system does not tell processes apart by CPU")
             continue
         with tempfile.TemporaryDirectory() as folder:
             before = files()
