@@ -38,8 +38,7 @@ SETTINGS = {
     "oneDNN off": {"environment": {"TF_ENABLE_ONEDNN_OPTS": "0"}},
     "one thread": {"environment": ONE_THREAD},
     "one CPU, one process": {"one_cpu": True, "arguments": ["-n", "0"]},
-    "another hash seed": {"environment": {"PYTHONHASHSEED": "1"}},
-    "random order": {"arguments": ["-p", "noise", "--no-loadscope-reorder"]},
+    "random order, another hash seed": {"arguments": ["-p", "noise"], "environment": {"PYTHONHASHSEED": "1"}},
     "two runs at once": {"runs": 2},
 }
 

@@ -123,7 +123,7 @@ def test_load_idx_reads_the_same_images(idx_folder, mnist):
         ("t10k-labels-idx1-ubyte", idx(np.zeros((2, 2), np.uint8)), "1 dimensions"),
         ("t10k-labels-idx1-ubyte", idx(np.zeros(9, np.uint8)), "10 images but t10k-labels-idx1-ubyte 9 labels"),
         ("t10k-labels-idx1-ubyte", idx(np.zeros(10, np.uint8))[:-1], "holds only 9 bytes"),
-        ("train-labels-idx1-ubyte.gz", gzip.compress(b"abc" * 100)[:-20], "cannot be read"),
+        ("train-labels-idx1-ubyte.gz", gzip.compress(b"abc" * 100, mtime=0)[:-20], "cannot be read"),
     ],
 )
 def test_load_idx_names_a_bad_file(idx_folder, name, content, message):

@@ -80,7 +80,8 @@ def test_workers_too_slow_for_the_time_limit_are_stopped():
 
 
 PARENT = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where pytest itself was started in the background
 from lstm_mnist.workers import Workers
 if sys.platform == "linux":
     os.environ["PYTHONPATH"] = os.pathsep.join([sys.argv[1], *filter(None, [os.environ.get("PYTHONPATH")])])
