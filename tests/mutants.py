@@ -38,6 +38,7 @@ ROOMS = {
     "augment": "09_better.ipynb",
     "neighbours": "09_better.ipynb",
     "recipes": "09_better.ipynb",
+    "recipes of search": "09_better.ipynb",
     "search": "09_better.ipynb",
     "bigger": "10_bigger.ipynb",
     "bigger of workers": "10_bigger.ipynb",

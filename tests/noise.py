@@ -29,14 +29,13 @@ import nbformat
 from mutants import NOT_COPIED, ROOT, put_table, read
 
 NOISE, TOLERANCES = ROOT / "tests" / "noise.csv", ROOT / "tests" / "tolerances.csv"
-ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
-#: what a setting changes: the environment, pytest's arguments, or how the runs are started
+#: what a setting changes: the environment, pytest's arguments, or how the runs are started. TensorFlow takes as many
+#: threads as it may use CPUs: with one CPU, one thread.
 SETTINGS = {
     "as it is": {},
     "SSE41": {"environment": {"ONEDNN_MAX_CPU_ISA": "SSE41"}},
     "oneDNN off": {"environment": {"TF_ENABLE_ONEDNN_OPTS": "0"}},
-    "one thread": {"environment": ONE_THREAD},
     "one CPU, one process": {"one_cpu": True, "arguments": ["-n", "0"]},
     "random order, another hash seed": {"arguments": ["-p", "noise"], "environment": {"PYTHONHASHSEED": "1"}},
     "two runs at once": {"runs": 2},
