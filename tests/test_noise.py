@@ -76,4 +76,3 @@ def test_kept_figures_are_of_settings_and_places_that_exist():
     for path, known in ((noise.NOISE, noise.SETTINGS), (noise.ROOT / "tests" / "places.csv", PLACES)):
         for row in noise.read(path):
             assert row[next(iter(row))] in known
-            assert row["failed"] == "0", f"{path.name}: {row}"
