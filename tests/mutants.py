@@ -144,10 +144,7 @@ def write(rows, path=RESULTS):
     """Put ``rows`` in place of older ones, drop those of mutants that are gone, and remake the table."""
     known = {(row["room"], row["mutant"]): row for row in [*read(path), *rows]}
     rows = [known[mutant[:2]] for mutant in mutants() if mutant[:2] in known]
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(path, rows[0], rows)
     put_table(path.stem.replace("_", " "), summary(rows))
 
 
@@ -156,6 +153,13 @@ def read(path):
         return []
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def write_rows(path, columns, rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def put_table(name, table):

@@ -9,7 +9,6 @@ seed.
 
 import argparse
 import contextlib
-import csv
 import datetime
 import importlib.metadata
 import json
@@ -26,7 +25,7 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import nbformat
-from mutants import NOT_COPIED, ROOT, put_table, read
+from mutants import NOT_COPIED, ROOT, put_table, read, write_rows
 
 NOISE, TOLERANCES = ROOT / "tests" / "noise.csv", ROOT / "tests" / "tolerances.csv"
 
@@ -137,13 +136,6 @@ def tagged_cells():
                 yield path.relative_to(ROOT / "notebooks").as_posix(), str(number), " ".join(tags)
 
 
-def write(path, columns, rows):
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def keep_tolerances(column, values):
     """Put ``values``, by (notebook, cell), in a column; cells that have changed their tags lose what was known."""
     columns = ["notebook", "cell", "tolerance", *SETTINGS, *BREAKS]
@@ -151,7 +143,7 @@ def keep_tolerances(column, values):
     rows = [known.get(cell, {}) | dict(zip(columns, cell, strict=False)) for cell in tagged_cells()]
     for row in rows:
         row[column] = values.get((row["notebook"], row["cell"]), row.get(column, ""))
-    write(TOLERANCES, columns, rows)
+    write_rows(TOLERANCES, columns, rows)
     put_table("tolerances", table(list(by_notebook(read(TOLERANCES))), ["notebook", "cells", "most used", *BREAKS]))
 
 
@@ -192,7 +184,7 @@ def keep(path, key, known, paths, outcomes, seconds, **more):
     ((column, name),) = key.items()
     rows = {row[column]: row for row in read(path)} | {name: row}
     rows = [rows[name] for name in known if name in rows]
-    write(path, row, rows)
+    write_rows(path, row, rows)
     put_table(path.stem, table(rows, [column, "tests", "passed", "failed", "skipped", *more, "seconds", "date"]))
     failed = [name for name, outcome in outcomes.items() if outcome == "failed"]
     print(f"{name}: {row['passed']} passed, {row['failed']} failed, {seconds} s", *failed, sep="\n    ", flush=True)
