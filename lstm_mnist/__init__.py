@@ -1,5 +1,6 @@
 """An LSTM that reads MNIST digits row by row: the helper package of the notebooks, one module each."""
 
+import importlib
 import os
 import sys
 
@@ -37,10 +38,20 @@ if keras.backend.backend() != "tensorflow":
         "set KERAS_BACKEND=tensorflow before Python starts, or remove the backend line of ~/.keras/keras.json"
     )
 
-from . import evaluation
 from .data import MNIST, DataError, Split, load_idx, load_mnist
-from .lstm import LSTM, LSTMClassifier, load_pretrained, pretrained_recipe, save_pretrained
+from .lstm import LSTM, LSTMClassifier
+from .pretrained import load_pretrained, pretrained_recipe, save_pretrained
 from .training import History, loss_and_accuracy, train
+
+ROOMS = ("better", "bigger", "checkpoints", "drawing", "evaluation", "exercises", "faster", "inside", "pad", "plots")
+
+
+def __getattr__(name):
+    """Import a room of the package when it is first asked for, so that ``import lstm_mnist`` stays quick."""
+    if name in ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "LSTM",
@@ -49,7 +60,6 @@ __all__ = [
     "History",
     "LSTMClassifier",
     "Split",
-    "evaluation",
     "load_idx",
     "load_mnist",
     "load_pretrained",

@@ -1,9 +1,6 @@
 """What a trained network knows: accuracy with its uncertainty, confusions, calibration, telling mistakes."""
 
-import csv
-import os
 from math import sqrt
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -11,7 +8,6 @@ import numpy as np
 
 from .data import check_labels, check_positive
 
-LEDGER = Path(__file__).with_name("weights") / "ledger.csv"
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % point
 
 
@@ -79,30 +75,6 @@ def most_confident_mistakes(probabilities, labels, most=20):
     probabilities, labels = _checked(probabilities, labels)
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:most]
-
-
-def read_table(path):
-    """The rows of a CSV file, one dict of strings each."""
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write_table(path, rows):
-    """Write the dicts ``rows``, which have the same keys, as the CSV file ``path``, all or nothing."""
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(temporary, path)
-
-
-def read_ledger(name):
-    """The long runs of recipe ``name``, one dict of strings a seed, as written by ``make weights``."""
-    rows = [row for row in read_table(LEDGER) if row["name"] == name]
-    if not rows:
-        raise ValueError(f"{LEDGER} has no run named {name!r}: make it with `make weights`")
-    return rows
 
 
 def _checked(probabilities, labels):

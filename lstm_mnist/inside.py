@@ -1,19 +1,18 @@
 """What happens inside the LSTM while it reads: gates, memory and belief after every row, and what they depend on."""
 
-import os
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from . import plots
-from .data import check_images, check_labels, check_positive, load_mnist
-from .lstm import LSTMClassifier, load_pretrained
+from .data import check_images, check_labels, check_positive
+from .lstm import LSTMClassifier
 
 GATES = ("i", "f", "o")
+
 SHOWN_STATES = ("f", "i", "candidate", "c", "o")
+
 HERO = 9018  # the test image of the hero picture: a 2 that sets out as a 9, a 7 and a 3
 
 
@@ -336,35 +335,3 @@ def shown_states(model, image, number=32):
     traced = trace(model, np.asarray(image)[None])
     cells = busiest_cells(traced.c[0], number)
     return {name: getattr(traced, name)[0][:, cells] for name in SHOWN_STATES}
-
-
-def make_figures(folder):
-    """Remake the README's pictures in ``folder``: each is written beside its place, then renamed. Returns the paths."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    test, every_row = load_mnist().test, load_pretrained("every_row")
-    image, label = test.images[HERO], test.labels[HERO]
-    states, belief = shown_states(every_row, image), beliefs(every_row, image[None])
-    rows = range(1, belief.shape[1] + 1)
-    plots.animation(
-        [plots.reading_frame(image, states, belief[0], t) for t in rows],
-        folder / "hero.gif",
-        [150 if t < 5 else 3000 if t == rows[-1] else 350 for t in rows],
-    )
-    late = load_pretrained("2019")
-    curves = {
-        name: 100 * accuracy_by_row(beliefs(model, test.images), test.labels)
-        for name, model in (("taught to answer after every row", every_row), ("taught after the last row (2019)", late))
-    }
-    h = trace(late, test.images[:1000]).h
-    mean, axes, _ = principal_axes(h)
-    stills = {
-        "reading": plots.reading(image, states, belief[0], label, int(decision_rows(belief)[0])),
-        "accuracy_by_row": plots.lines(rows, curves, "rows read", "test accuracy, %"),
-        "paths": plots.paths((h - mean) @ axes.T, test.labels[:1000]),
-    }
-    for name, fig in stills.items():
-        temporary = folder / f"{name}.tmp"
-        fig.savefig(temporary, format="png", dpi=100, facecolor="white", metadata={"Software": None})
-        os.replace(temporary, folder / f"{name}.png")
-    return [folder / "hero.gif", *(folder / f"{name}.png" for name in stills)]

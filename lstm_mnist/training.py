@@ -2,11 +2,8 @@
 
 import gc
 import importlib.util
-import json
 import os
 import sys
-import zlib
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -14,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from . import bigger
-from .data import DataError, check_labels, check_positive
+from .bigger import sharing
+from .checkpoints import Checkpoints
+from .data import check_labels, check_positive
 
 STEPS_PER_CALL = 50
 
@@ -69,19 +67,19 @@ def train(
         check_positive(name, value)
     model.check(split.images[:1])
     check_labels(split.labels, len(split), model.num_classes)
-    with bigger.scope(strategy, model, optimizer, batch_size):
+    with sharing.scope(strategy, model, optimizer, batch_size):
         if optimizer is None:
             optimizer = keras.optimizers.Adam(learning_rate=0.001)
         optimizer.build(model.trainable_variables)
-    chief = bigger.is_chief(strategy)
+    chief = sharing.is_chief(strategy)
     writer = _summary_writer(tensorboard_folder) if tensorboard_folder and chief else None
     run = None
     if checkpoint_folder:
-        run = _Checkpoints(checkpoint_folder, model, optimizer, split, batch_size, seed, chief)
+        run = Checkpoints(checkpoint_folder, model, optimizer, split, batch_size, seed, chief)
     done, history = run.restore() if run else (0, [])
     if strategy is not None:
         data = [split.batch_indices(done, batch_size, seed), split.images[:1000], split.labels[:1000]]
-        bigger.check_agreement(strategy, steps=steps, checkpoint=done, weights=model.get_weights(), data=data)
+        sharing.check_agreement(strategy, steps=steps, checkpoint=done, weights=model.get_weights(), data=data)
     if done > steps:
         raise ValueError(f"{checkpoint_folder} is already at step {done}: ask for more than steps={steps}")
 
@@ -89,7 +87,7 @@ def train(
         progress = os.environ.get("LSTM_MNIST_PROGRESS", "1") != "0"
     train_steps = make_train_steps(model, optimizer, [batch_size, *split.images.shape[1:]], augment, strategy)
     with (
-        bigger.lost_workers_named(checkpoint_folder),
+        sharing.lost_workers_named(checkpoint_folder),
         tqdm(total=steps, initial=done, unit="step", leave=False, file=sys.stdout, disable=not progress) as bar,
     ):
         while done < steps:
@@ -134,7 +132,7 @@ def make_train_steps(model, optimizer, batch_shape, augment=None, strategy=None)
         return tape.gradient(loss, model.trainable_variables), loss, accuracy
 
     if strategy is not None:
-        compute = bigger.share_out(strategy, compute, model.trainable_variables)
+        compute = sharing.share_out(strategy, compute, model.trainable_variables)
 
     @tf.function
     def train_steps(images, labels):
@@ -179,66 +177,3 @@ def _write_summaries(writer, measured, first_step):
 
 def _next_multiple(every, done):
     return (done // every + 1) * every
-
-
-class _Checkpoints:
-    """Model, optimizer, step and history in a folder, beside ``run.json``, which says whose they are."""
-
-    def __init__(self, folder, model, optimizer, split, batch_size, seed, chief=True):
-        self.folder = Path(folder)
-        self.remedy = "choose another checkpoint_folder, or delete this one to begin anew"
-        self.step = tf.Variable(0, dtype=tf.int64)
-        self.history = tf.Variable(np.zeros((0, 3), np.float32), shape=(None, 3))
-        run = {
-            "model": [list(weight.shape) for weight in model.weights],
-            "optimizer": optimizer.get_config() | {"name": type(optimizer).__name__},
-            "data": [len(split), zlib.crc32(split.images.tobytes()), zlib.crc32(split.labels.tobytes())],
-            "batch_size": batch_size,
-            "seed": seed,
-        }
-        self._claim(json.loads(json.dumps(run, default=str)), chief)
-        state = tf.train.Checkpoint(model=model, optimizer=optimizer, step=self.step, history=self.history)
-        self.manager = tf.train.CheckpointManager(state, str(self.folder), max_to_keep=2)
-
-    def _claim(self, run, chief):
-        """Write ``run.json``, or raise ``ValueError`` where it names another run."""
-        path = self.folder / "run.json"
-        if path.exists():
-            try:
-                theirs = dict(json.loads(path.read_text()))
-            except (TypeError, ValueError) as error:
-                raise DataError(f"{path} is damaged ({error}): {self.remedy}") from error
-            for key, value in run.items():
-                if theirs.get(key) != value:
-                    raise ValueError(
-                        f"{self.folder} holds a run with {key} = {theirs.get(key)}, this one has {value}: "
-                        "choose another checkpoint_folder, or delete it"
-                    )
-        elif self.folder.is_dir() and any(file.name != "run.tmp" for file in self.folder.iterdir()):
-            raise ValueError(f"{self.folder} is not empty and holds no run.json: choose another checkpoint_folder")
-        elif chief:
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                temporary = path.with_suffix(".tmp")
-                temporary.write_text(json.dumps(run, indent=1))
-                os.replace(temporary, path)
-            except OSError as error:
-                raise ValueError(f"checkpoint_folder {self.folder} cannot be written: {error}") from error
-
-    def restore(self):
-        """The step reached and the history so far, with model and optimizer set to them."""
-        try:
-            found = self.manager.restore_or_initialize()
-        except (tf.errors.OpError, IndexError) as error:  # what TensorFlow raises depends on the damaged byte
-            raise DataError(f"{self.folder} holds a damaged checkpoint ({error}): {self.remedy}") from error
-        if found is None and (self.folder / "checkpoint").exists():  # TensorFlow only warns, and would begin anew
-            raise DataError(f"{self.folder / 'checkpoint'} is damaged: {self.remedy}")
-        return (int(self.step), [self.history.numpy()]) if found else (0, [])
-
-    def save(self, step, history):
-        self.step.assign(step)
-        self.history.assign(history)
-        try:
-            self.manager.save(checkpoint_number=step)
-        except tf.errors.OpError as error:
-            raise OSError(f"step {step} cannot be kept in {self.folder}, earlier ones are: {error}") from error

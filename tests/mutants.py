@@ -26,36 +26,45 @@ LIST, RESULTS, README = (ROOT / "tests" / name for name in ("mutants.toml", "mut
 BY_NOTEBOOKS = ROOT / "tests" / "mutants_by_notebooks.csv"
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info", "build")
 
-#: room: the notebook that teaches it; the room "plots of inside" is module ``plots`` under the tests of ``inside``
+#: the notebook that teaches a room of the package, by the first part of a module's path
 ROOMS = {
     "data": "01_data.ipynb",
     "lstm": "02_lstm_graph.ipynb",
+    "pretrained": "02_lstm_graph.ipynb",
     "training": "03_training.ipynb",
+    "checkpoints": "03_training.ipynb",
     "evaluation": "04_evaluation.ipynb",
     "inside": "05_inside_the_lstm.ipynb",
     "drawing": "06_draw_a_digit.ipynb",
-    "fast": "08_faster.ipynb",
-    "augment": "09_better.ipynb",
-    "neighbours": "09_better.ipynb",
-    "recipes": "09_better.ipynb",
-    "recipes of search": "09_better.ipynb",
-    "search": "09_better.ipynb",
+    "pad": "06_draw_a_digit.ipynb",
+    "faster": "08_faster.ipynb",
+    "better": "09_better.ipynb",
     "bigger": "10_bigger.ipynb",
-    "bigger of workers": "10_bigger.ipynb",
-    "workers": "10_bigger.ipynb",
-    "shards": "10_bigger.ipynb",
-    "export": "10_bigger.ipynb",
-    "plots": "01_data.ipynb",
-    "plots of inside": "05_inside_the_lstm.ipynb",
-    "plots of drawing": "06_draw_a_digit.ipynb",
+    "plots": "05_inside_the_lstm.ipynb",
     "exercises": "solutions",
+    "commands": "09_better.ipynb",
 }
+#: test files of modules that have none of their own name
+TESTS = {
+    "pretrained": "lstm",
+    "checkpoints": "training",
+    "pad": "drawing",
+    "better/ledger": "evaluation",
+    "bigger/cluster": "sharing",
+    "plots/inside": "inside",
+    "plots/drawing": "drawing",
+}
+
+
+def notebook_of(room):
+    return ROOMS[room.partition("/")[0]]
 
 
 def module_and_tests(room):
     """Paths from the root: the module that the room's mutants break, and the test file that should notice."""
-    module, _, tests = room.partition(" of ")
-    return f"lstm_mnist/{module}.py", f"tests/test_{tests or module}.py"
+    first, _, last = room.partition("/")
+    tests = TESTS.get(room) or (first if first in ("plots", "exercises") else last or first)
+    return f"lstm_mnist/{room}.py", f"tests/test_{tests}.py"
 
 
 class Mutant(NamedTuple):
@@ -94,7 +103,7 @@ def meet(mutant, timeout, stages):
     """A row of the results, found out in a process of its own. An empty ``old`` breaks nothing."""
     meets = {
         "tests": ([module_and_tests(mutant.room)[1]], timeout),
-        "notebook": (["--nbval", f"notebooks/{ROOMS[mutant.room]}"], 3 * timeout),
+        "notebook": (["--nbval", f"notebooks/{notebook_of(mutant.room)}"], 3 * timeout),
     }
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -224,7 +233,7 @@ def main():
 
 def unbroken_rooms(chosen, stages):
     """One room for each test file or notebook that the ``chosen`` mutants meet first."""
-    first = {(module_and_tests(m.room)[1] if stages[0] == "tests" else ROOMS[m.room]): m.room for m in chosen}
+    first = {(module_and_tests(m.room)[1] if stages[0] == "tests" else notebook_of(m.room)): m.room for m in chosen}
     return first.values()
 
 

@@ -21,12 +21,14 @@ QUICK += [f"notebooks/{name}.ipynb" for name in ("00_start_here", "01_data", "04
 ALL_IN = """
 import pathlib, sys
 import lstm_mnist
-from lstm_mnist import drawing, recipes
+from lstm_mnist.better import ledger
+from lstm_mnist import drawing
+from lstm_mnist.better import recipes
 assert pathlib.Path(lstm_mnist.__file__).is_relative_to(sys.argv[1]), lstm_mnist.__file__
 assert len(lstm_mnist.load_mnist().test) == 10_000
 for name in recipes.KEPT:
     lstm_mnist.load_pretrained(name)
-assert len(lstm_mnist.evaluation.read_ledger("2019")) == 5
+assert len(lstm_mnist.ledger.read_ledger("2019")) == 5
 drawing.load_drawn_digits()
 """
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lstm_mnist import bench, fast, plots
+from lstm_mnist import faster, plots
+from lstm_mnist.commands import bench
 
 RESULT = {
     "date": "2026-01-01",
@@ -61,7 +62,7 @@ def test_a_side_takes_orders():
 def test_a_rung_computes_what_the_layer_does(arithmetic):
     rng = np.random.default_rng(0)
     x, *weights = (tf.constant(rng.normal(size=size), tf.float32) for size in ((4, 5, 3), (3, 16), (4, 16), (16,)))
-    ours, theirs = (lstm(x, None, *weights, False) for lstm in (bench.in_halves(arithmetic), fast.lstm))
+    ours, theirs = (lstm(x, None, *weights, False) for lstm in (bench.in_halves(arithmetic), faster.lstm))
     for a, b in zip(ours[1:], theirs[1:], strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
 

@@ -36,7 +36,7 @@ PAGE_CLOSED = re.compile(
 DRAWN = {(d.digit, d.way): d.strokes for d in load_drawn_digits()}
 PADS = """
 from lstm_mnist import load_pretrained
-from lstm_mnist.drawing import DigitPad
+from lstm_mnist.pad import DigitPad
 model = load_pretrained("2019")
 """
 

@@ -363,7 +363,7 @@ def every_html(widget):
 
 
 def test_reading_is_played_and_drawing_ends_it(pad, monkeypatch):
-    monkeypatch.setattr("lstm_mnist.drawing.ROW_TIME", 0.001)
+    monkeypatch.setattr("lstm_mnist.pad.ROW_TIME", 0.001)
     seen = []
     pad.replay(SEVEN)
     final = pad.note
@@ -379,7 +379,7 @@ def test_reading_is_played_and_drawing_ends_it(pad, monkeypatch):
     assert pad.note == final
 
     async def interrupt():
-        monkeypatch.setattr("lstm_mnist.drawing.ROW_TIME", 60)
+        monkeypatch.setattr("lstm_mnist.pad.ROW_TIME", 60)
         pad.read()
         await asyncio.sleep(0.01)
         assert pad.note.startswith("Row 1 of 28")

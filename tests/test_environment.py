@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
-from lstm_mnist.evaluation import read_ledger
-from lstm_mnist.recipes import RECIPES
+from lstm_mnist.better.ledger import read_ledger
+from lstm_mnist.better.recipes import RECIPES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

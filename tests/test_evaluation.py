@@ -3,6 +3,7 @@ import pytest
 
 import lstm_mnist
 from lstm_mnist import evaluation
+from lstm_mnist.better import ledger
 
 
 def one_hot(answers, confidence=1.0, num_classes=3):
@@ -95,19 +96,19 @@ def test_bad_input_is_named(measure):
 
 
 def test_the_ledger_holds_three_seeds_and_more_of_the_2019_recipe_over_0_982():
-    rows = evaluation.read_ledger("2019")
+    rows = ledger.read_ledger("2019")
     assert len({row["seed"] for row in rows}) == len(rows) >= 3
     assert all(float(row["test_accuracy"]) >= 0.982 for row in rows)
     recipe = lstm_mnist.pretrained_recipe("2019")
     first = next(row for row in rows if int(row["seed"]) == recipe["seed"])
     assert float(first["validation_accuracy"]) == recipe["validation_accuracy"]
     with pytest.raises(ValueError, match="no run named 'nonesuch'"):
-        evaluation.read_ledger("nonesuch")
+        ledger.read_ledger("nonesuch")
 
 
 def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path):
     path = tmp_path / "table.csv"
-    evaluation.write_table(path, [{"a": 1, "b": "x, y"}])
+    ledger.write_table(path, [{"a": 1, "b": "x, y"}])
     with pytest.raises(ValueError, match="c"):
-        evaluation.write_table(path, [{"a": 2, "b": "z"}, {"a": 3, "c": "?"}])
-    assert evaluation.read_table(path) == [{"a": "1", "b": "x, y"}]
+        ledger.write_table(path, [{"a": 2, "b": "z"}, {"a": 3, "c": "?"}])
+    assert ledger.read_table(path) == [{"a": "1", "b": "x, y"}]

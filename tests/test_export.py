@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import lstm_mnist
+from lstm_mnist.bigger.export import export, exported_logits, predict_folder
 from lstm_mnist.drawing import load_drawn_digits, rasterise
-from lstm_mnist.export import export, exported_logits, predict_folder
 
 NEEDS_ONNX = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("tf2onnx", "onnx", "onnxruntime")),

@@ -20,7 +20,7 @@ import tensorflow as tf
 from PIL import Image
 
 import lstm_mnist
-from lstm_mnist import data, drawing, lstm
+from lstm_mnist import data, drawing, pretrained
 
 LONG = os.environ.get("LONG_TESTS") == "1"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL, fork or file size limits")
@@ -182,11 +182,11 @@ def refused(path, contents, read, original):
 def weights(tmp_path, monkeypatch):
     """A copy of the shipped weights and a reader of them, which a test may damage."""
     path = tmp_path / "2019.npz"
-    path.write_bytes((lstm.WEIGHTS_FOLDER / "2019.npz").read_bytes())
-    monkeypatch.setattr(lstm, "WEIGHTS_FOLDER", tmp_path)
+    path.write_bytes((pretrained.WEIGHTS_FOLDER / "2019.npz").read_bytes())
+    monkeypatch.setattr(pretrained, "WEIGHTS_FOLDER", tmp_path)
 
     def read():
-        arrays, recipe = lstm._read_weights("2019")
+        arrays, recipe = pretrained._read_weights("2019")
         return [*arrays.values(), np.array(sorted(map(str, recipe.items())))]
 
     return path, read
@@ -345,7 +345,7 @@ def test_a_damaged_checkpoint_is_refused_and_a_run_never_begins_anew_in_silence(
     optimizer.build(model.trainable_variables)
 
     def read():
-        run = lstm_mnist.training._Checkpoints(folder, model, optimizer, split, 8, 0)
+        run = lstm_mnist.checkpoints.Checkpoints(folder, model, optimizer, split, 8, 0)
         step, history = run.restore()
         return [step, *history, *model.get_weights(), *(variable.numpy() for variable in optimizer.variables)]
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import lstm_mnist
-from lstm_mnist import lstm
+from lstm_mnist import pretrained
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_classifier_scales_uint8_inside(images):
 def test_classifier_reads_rows_from_the_top(images):
     model = lstm_mnist.load_pretrained("2019")
     x = images[:3]
-    weights = dict(zip(lstm.ARRAYS, model.get_weights(), strict=True))
+    weights = dict(zip(pretrained.ARRAYS, model.get_weights(), strict=True))
     h = c = np.zeros((3, 128))
     for t in range(28):
         z = x[:, t] / 255 @ weights["kernel"] + h @ weights["recurrent_kernel"] + weights["bias"]
@@ -247,7 +247,7 @@ def test_the_shipped_2019_weights_score_what_their_recipe_says(images):
 
 @pytest.fixture
 def weights_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(lstm, "WEIGHTS_FOLDER", tmp_path)
+    monkeypatch.setattr(pretrained, "WEIGHTS_FOLDER", tmp_path)
     return tmp_path
 
 
@@ -272,7 +272,7 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(weights_folder):
 
 def damaged(**changes):
     model = lstm_mnist.LSTMClassifier(8)
-    arrays = dict(zip(lstm.ARRAYS, model.get_weights(), strict=True)) | {"recipe": json.dumps({})}
+    arrays = dict(zip(pretrained.ARRAYS, model.get_weights(), strict=True)) | {"recipe": json.dumps({})}
     return {name: value for name, value in (arrays | changes).items() if value is not None}
 
 

@@ -3,9 +3,10 @@
 import ast
 
 import pytest
-from mutants import LIST, ROOMS, ROOT, module_and_tests, mutants
+from mutants import ROOT, module_and_tests, mutants, notebook_of
 
 MUTANTS = mutants()
+MODULES = sorted({mutant.room for mutant in MUTANTS})
 
 
 def test_there_are_many_and_none_twice():
@@ -14,18 +15,17 @@ def test_there_are_many_and_none_twice():
     assert len({(module_and_tests(m.room)[0], m.old, m.new) for m in MUTANTS}) == len(MUTANTS)
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", MODULES)
 def test_every_mutant_applies_and_is_still_python(room):
     broken = [mutant for mutant in MUTANTS if mutant.room == room]
-    assert broken, f"{LIST.name} breaks nothing in {room}"
     for mutant in broken:
         _, text = mutant.apply()
         ast.parse(text)
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", MODULES)
 def test_every_room_has_its_files(room):
-    for path in (*module_and_tests(room), f"notebooks/{ROOMS[room]}"):
+    for path in (*module_and_tests(room), f"notebooks/{notebook_of(room)}"):
         assert (ROOT / path).exists()
 
 

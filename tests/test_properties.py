@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import lstm_mnist
-from lstm_mnist import data, drawing, evaluation, exercises, fast, inside, lstm, plots
+from lstm_mnist import data, drawing, evaluation, exercises, faster, inside, plots, pretrained
 
 settings.register_profile(
     "here",
@@ -108,7 +108,7 @@ def test_any_recipe_comes_back_or_is_refused(tmp_path_factory, recipe):
     folder = tmp_path_factory.getbasetemp()
     lstm_mnist.save_pretrained(MODEL, folder / "any.npz", recipe)
     with pytest.MonkeyPatch.context() as patch, contextlib.suppress(lstm_mnist.DataError):
-        patch.setattr(lstm, "WEIGHTS_FOLDER", folder)
+        patch.setattr(pretrained, "WEIGHTS_FOLDER", folder)
         found = lstm_mnist.pretrained_recipe("any")
         assert json.dumps(found) == json.dumps(recipe)
 
@@ -170,7 +170,7 @@ def test_fast_plain_and_the_walk_agree(batch, steps, features, units, seed):
 @given(hnp.arrays(np.float64, (3, 4, 5), elements=st.floats(-1e6, 1e6)))
 def test_h_stays_within_1_for_any_weights(x):
     weights = [np.random.default_rng(k).normal(size=shape) * 1e3 for k, shape in enumerate(((5, 8), (2, 8), (8,)))]
-    _, h, c = fast.lstm(tf.constant(x), None, *map(tf.constant, weights))
+    _, h, c = faster.lstm(tf.constant(x), None, *map(tf.constant, weights))
     assert np.abs(h).max() <= 1
     assert np.abs(c).max() <= 4  # one at most is added a row
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import lstm_mnist
-from lstm_mnist import recipes
-from lstm_mnist.augment import distort
-from lstm_mnist.evaluation import LEDGER, read_ledger, read_table
-from lstm_mnist.lstm import WEIGHTS_FOLDER
+from lstm_mnist.better import recipes
+from lstm_mnist.better.distortions import distort
+from lstm_mnist.better.ledger import LEDGER, read_ledger, read_table
+from lstm_mnist.pretrained import WEIGHTS_FOLDER
 
 
 def test_the_shipped_weights_are_those_of_the_kept_recipes():

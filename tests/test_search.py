@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lstm_mnist import recipes, search
-from lstm_mnist.evaluation import read_table
+from lstm_mnist.better import recipes, search
+from lstm_mnist.better.ledger import read_table
 
 
 def test_settings_are_drawn_from_their_ranges_the_same_ones_at_every_run():

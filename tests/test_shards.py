@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import lstm_mnist
-from lstm_mnist import shards as shards_module
-from lstm_mnist.shards import Shards, train_on_stream, write_shards
+from lstm_mnist.bigger import shards as shards_module
+from lstm_mnist.bigger.shards import Shards, train_on_stream, write_shards
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +98,8 @@ MEMORY = """
 import sys
 import lstm_mnist
 import numpy as np
-from lstm_mnist.bench import peak_memory
-from lstm_mnist.shards import train_on_stream, write_shards
+from lstm_mnist.processes import peak_memory
+from lstm_mnist.bigger.shards import train_on_stream, write_shards
 
 train = lstm_mnist.load_mnist().train
 model = lstm_mnist.LSTMClassifier(2)

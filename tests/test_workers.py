@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 import lstm_mnist
-from lstm_mnist import __main__
 from lstm_mnist.bigger import WorkerError
-from lstm_mnist.workers import Workers, run_workers
+from lstm_mnist.bigger.workers import Workers, run_workers
+from lstm_mnist.commands import workers as command
 
 NEEDS_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 ORDERS = {"num_hidden": 8, "batch_size": 32, "seed": 3, "implementation": "plain"}
@@ -47,7 +47,7 @@ def test_workers_train_as_one_process_even_when_one_is_killed_and_all_start_agai
 
 
 def test_the_command_compares_three_workers_with_one_process(capsys):
-    __main__.workers(3, steps=5)
+    command.workers(3, steps=5)
     lines = capsys.readouterr().out.splitlines()
     for n, share in enumerate(("0 to 41", "42 to 83", "84 to 125")):
         assert lines[n].startswith(f"worker {n}: images {share} of each of 5 batches of 126, ")
@@ -56,7 +56,7 @@ def test_the_command_compares_three_workers_with_one_process(capsys):
 
 def test_the_command_names_an_impossible_number():
     with pytest.raises(SystemExit, match="count is 0"):
-        __main__.workers(0, steps=5)
+        command.workers(0, steps=5)
 
 
 def test_a_worker_that_fails_is_quoted_and_all_are_stopped(tmp_path):
@@ -82,7 +82,7 @@ def test_workers_too_slow_for_the_time_limit_are_stopped():
 PARENT = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where pytest itself was started in the background
-from lstm_mnist.workers import Workers
+from lstm_mnist.bigger.workers import Workers
 if sys.platform == "linux":
     os.environ["PYTHONPATH"] = os.pathsep.join([sys.argv[1], *filter(None, [os.environ.get("PYTHONPATH")])])
 with Workers(2, steps=10**9, num_hidden=8) as workers:

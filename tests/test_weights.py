@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lstm_mnist import __main__
-from lstm_mnist.evaluation import read_table
+from lstm_mnist.better.ledger import read_table
+from lstm_mnist.commands import weights
 
 LABELS = np.array([0, 1, 2, 3], np.uint8)
 
@@ -30,13 +30,13 @@ def ledger(tmp_path, monkeypatch):
     models = [Surest([0, 1, 9, 3], 1.5), Surest([0, 1, 2, 3], 1.5), Surest([9, 9, 2, 9], [[3], [2], [2], [2]])]
     split = SimpleNamespace(images=np.zeros((4, 28, 28), np.uint8), labels=LABELS)
     splits = SimpleNamespace(train=None, validation=split, test=split)
-    monkeypatch.setattr(__main__, "LEDGER", tmp_path / "ledger.csv")
-    monkeypatch.setattr(__main__, "RECIPES", {"digits": lambda seed, data: (models[seed], {})})
-    monkeypatch.setattr(__main__, "load_mnist", lambda: splits)
-    monkeypatch.setattr(__main__, "load_idx", lambda folder: splits)
+    monkeypatch.setattr(weights, "LEDGER", tmp_path / "ledger.csv")
+    monkeypatch.setattr(weights, "RECIPES", {"digits": lambda seed, data: (models[seed], {})})
+    monkeypatch.setattr(weights, "load_mnist", lambda: splits)
+    monkeypatch.setattr(weights, "load_idx", lambda folder: splits)
 
     def run(*arguments, **options):
-        __main__.weights("digits", *arguments, **options)
+        weights.weights("digits", *arguments, **options)
         return read_table(tmp_path / "ledger.csv")
 
     return run
@@ -68,8 +68,8 @@ def test_other_data_come_first_in_the_name_and_last_in_the_command(ledger):
 
 def test_a_recipe_with_kept_weights_keeps_those_of_the_first_seed_on_mnist_alone(tmp_path, ledger, monkeypatch):
     kept = []
-    monkeypatch.setattr(__main__, "KEPT", ("digits",))
-    monkeypatch.setattr(__main__, "save_pretrained", lambda model, path, recipe: kept.append((path.name, recipe)))
+    monkeypatch.setattr(weights, "KEPT", ("digits",))
+    monkeypatch.setattr(weights, "save_pretrained", lambda model, path, recipe: kept.append((path.name, recipe)))
     ledger([1])
     ledger([0], data="somewhere/clothes")
     assert not kept

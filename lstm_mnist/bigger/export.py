@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from .data import DataError, check_images
-from .evaluation import predict_probabilities
+from ..data import DataError, check_images
+from ..evaluation import predict_probabilities
 
 PICTURES = (".png", ".jpg", ".jpeg")
 
@@ -93,7 +93,7 @@ def predict_folder(model, folder):
     A file that is no picture of ink on paper has None for its digit and the reason for its probability. Raises
     ``DataError`` for a folder without any PNG or JPEG file.
     """
-    from .drawing import read_picture, to_mnist  # brings the pad's widgets
+    from ..drawing import read_picture, to_mnist
 
     folder = Path(folder)
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURES)

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 import lstm_mnist
-from lstm_mnist import augment
+from lstm_mnist.better import distortions
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +13,9 @@ def images():
 
 def distort(images, seed, **only):
     """Every change switched off but those named."""
-    return augment.distort(images, seed, **dict.fromkeys(("degrees", "scale", "shear", "shift", "bend"), 0.0) | only)
+    return distortions.distort(
+        images, seed, **dict.fromkeys(("degrees", "scale", "shear", "shift", "bend"), 0.0) | only
+    )
 
 
 def middle(pixels):
@@ -24,12 +26,12 @@ def middle(pixels):
 
 
 def test_amount_zero_leaves_the_images_as_they_are(images):
-    np.testing.assert_allclose(augment.distort(images, [0, 1], 0.0), images / np.float32(255), atol=1e-6)
+    np.testing.assert_allclose(distortions.distort(images, [0, 1], 0.0), images / np.float32(255), atol=1e-6)
 
 
 def test_same_seed_same_changes_and_each_image_its_own(images):
     same = np.repeat(images[:1], 4, axis=0)
-    first, again, other = (augment.distort(same, seed).numpy() for seed in ([0, 1], [0, 1], [0, 2]))
+    first, again, other = (distortions.distort(same, seed).numpy() for seed in ([0, 1], [0, 1], [0, 2]))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.3
     assert min(np.abs(first[0] - image).max() for image in first[1:]) > 0.3
@@ -43,16 +45,16 @@ def test_the_affine_map_and_the_bend_both_follow_the_seed(change, images):
 
 def test_values_stay_between_0_and_1_and_shapes_need_not_be_square():
     pixels = np.random.default_rng(0).random((3, 20, 31), np.float32)
-    distorted = augment.distort(pixels, [3, 4]).numpy()
+    distorted = distortions.distort(pixels, [3, 4]).numpy()
     assert distorted.shape == (3, 20, 31)
     assert distorted.dtype == np.float32
     assert 0 <= distorted.min() <= distorted.max() <= 1 + 1e-6
 
 
 def test_it_runs_inside_a_graph_and_gives_the_same(images):
-    graph = tf.function(augment.distort)
+    graph = tf.function(distortions.distort)
     np.testing.assert_allclose(
-        graph(tf.constant(images), tf.constant([5, 6])), augment.distort(images, [5, 6]), atol=1e-4
+        graph(tf.constant(images), tf.constant([5, 6])), distortions.distort(images, [5, 6]), atol=1e-4
     )
 
 

@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 
 import lstm_mnist
-from lstm_mnist import bigger
-from lstm_mnist.workers import free_ports
+from lstm_mnist.bigger import cluster, sharing
+from lstm_mnist.bigger.workers import free_ports
 
 
 @pytest.fixture(scope="module")
@@ -60,29 +60,29 @@ class TwoWorkers:
 
 def test_workers_that_disagree_are_told_in_what():
     values = {"steps": 5, "weights": [np.ones(3, np.float32), np.zeros(2, np.float32)]}
-    bigger.check_agreement(TwoWorkers(), **values)
+    sharing.check_agreement(TwoWorkers(), **values)
     for difference, name in (([1, 0], "steps"), ([0, -1], "weights")):
         with pytest.raises(ValueError, match=f"the workers differ in {name}: give all the same"):
-            bigger.check_agreement(TwoWorkers(difference), **values)
+            sharing.check_agreement(TwoWorkers(difference), **values)
 
 
 def test_worker_0_alone_writes_files():
     strategy = TwoWorkers()
-    assert not bigger.is_chief(strategy)
+    assert not sharing.is_chief(strategy)
     strategy.cluster_resolver.task_id = 0
-    assert bigger.is_chief(strategy)
-    assert bigger.is_chief(None)
+    assert sharing.is_chief(strategy)
+    assert sharing.is_chief(None)
 
 
 @pytest.mark.parametrize("error", ["UnavailableError", "AbortedError", "CancelledError", "DeadlineExceededError"])
 def test_a_lost_worker_is_named_with_the_way_on(error):
     for folder, way_on in (("runs", "goes on from the last checkpoint in runs"), (None, "begins anew")):
-        with pytest.raises(bigger.WorkerError, match=way_on), bigger.lost_workers_named(folder):
+        with pytest.raises(cluster.WorkerError, match=way_on), sharing.lost_workers_named(folder):
             raise getattr(tf.errors, error)(None, None, "connection reset")
 
 
 def test_the_message_is_the_gradient_and_two_numbers():
-    assert bigger.message_bytes(lstm_mnist.LSTMClassifier()) == 4 * (81_674 + 2)
+    assert sharing.message_bytes(lstm_mnist.LSTMClassifier()) == 4 * (81_674 + 2)
 
 
 def tf_config(workers=("127.0.0.1:1", "127.0.0.1:2"), index=0, **task):
@@ -107,7 +107,7 @@ def tf_config(workers=("127.0.0.1:1", "127.0.0.1:2"), index=0, **task):
 def test_a_malformed_tf_config_is_named(monkeypatch, text, message):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ValueError, match=f"TF_CONFIG .*{message}.*expected"):
-        bigger.worker_strategy()
+        cluster.worker_strategy()
 
 
 def test_a_port_in_use_is_named(monkeypatch):
@@ -116,16 +116,16 @@ def test_a_port_in_use_is_named(monkeypatch):
         taken.listen()
         port = taken.getsockname()[1]
         monkeypatch.setenv("TF_CONFIG", tf_config([f"127.0.0.1:{port}"]))
-        with pytest.raises(bigger.WorkerError, match=rf"127\.0\.0\.1:{port} cannot be used .*in use"):
-            bigger.worker_strategy()
+        with pytest.raises(cluster.WorkerError, match=rf"127\.0\.0\.1:{port} cannot be used .*in use"):
+            cluster.worker_strategy()
 
 
 def test_a_worker_that_never_comes_is_named_after_the_time_limit(monkeypatch):
     here, there = free_ports(2)
     monkeypatch.setenv("TF_CONFIG", tf_config([f"127.0.0.1:{here}", f"127.0.0.1:{there}"]))
     start = time.monotonic()
-    with pytest.raises(bigger.WorkerError, match=rf"worker 1 at 127\.0\.0\.1:{there} has not come within 0.5 s"):
-        bigger.worker_strategy(time_limit=0.5)
+    with pytest.raises(cluster.WorkerError, match=rf"worker 1 at 127\.0\.0\.1:{there} has not come within 0.5 s"):
+        cluster.worker_strategy(time_limit=0.5)
     assert time.monotonic() - start < 30
 
 
@@ -133,10 +133,11 @@ TWO_DEVICES = """
 import sys
 import lstm_mnist
 import keras, numpy as np, tensorflow as tf
-from lstm_mnist import augment, bigger
-from lstm_mnist.shards import train_on_stream, write_shards
+from lstm_mnist.better import distortions
+from lstm_mnist.bigger import cluster, sharing
+from lstm_mnist.bigger.shards import train_on_stream, write_shards
 
-strategy = tf.distribute.MirroredStrategy(bigger.logical_cpus(2))
+strategy = tf.distribute.MirroredStrategy(sharing.logical_cpus(2))
 split = lstm_mnist.load_mnist().train
 
 def run(strategy=None, **settings):
@@ -145,7 +146,7 @@ def run(strategy=None, **settings):
         model = lstm_mnist.LSTMClassifier(8)
         optimizer = keras.optimizers.Adam(0.01, global_clipnorm=0.1, weight_decay=0.1, use_ema=True, ema_momentum=0.9)
     model.lstm.implementation = "plain"
-    distort = lambda images, n: augment.distort(images, [n, 1])
+    distort = lambda images, n: distortions.distort(images, [n, 1])
     history = lstm_mnist.train(model, split, 7, 32, 3, optimizer, 3, augment=distort, strategy=strategy)
     assert optimizer.iterations.numpy() == 7
     return np.stack(history), model.get_weights()
@@ -178,7 +179,7 @@ except ValueError as error:
 else:
     raise AssertionError
 try:
-    bigger.logical_cpus(3)
+    sharing.logical_cpus(3)
 except RuntimeError as error:
     assert "call logical_cpus first" in str(error), error
 else:

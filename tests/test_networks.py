@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import lstm_mnist
-from lstm_mnist import neighbours
+from lstm_mnist.better import networks
 
 
 @pytest.fixture(scope="module")
@@ -17,19 +17,19 @@ def lstm_parameters(features, units=128, lstms=1):
 @pytest.mark.parametrize(
     ("make", "parameters"),
     [
-        (neighbours.logistic_regression, 784 * 10 + 10),
-        (neighbours.mlp, 784 * 128 + 128 + 128 * 10 + 10),
-        (neighbours.convolutional, (25 + 1) * 16 + (25 * 16 + 1) * 32 + 4 * 4 * 32 * 10 + 10),
-        (neighbours.gru, 3 * 128 * (28 + 128 + 2) + 129 * 10),
-        (neighbours.two_layers, lstm_parameters(28) + 4 * 128 * (128 + 128 + 1)),
-        (neighbours.bidirectional, lstm_parameters(28, lstms=2)),
-        (neighbours.four_ways, lstm_parameters(28, lstms=4)),
-        (neighbours.columns, lstm_parameters(28)),
-        (neighbours.rows_and_columns, lstm_parameters(56)),
-        (neighbours.patches, lstm_parameters(16)),
-        (neighbours.shuffled_rows, lstm_parameters(28)),
-        (neighbours.pixels, lstm_parameters(1)),
-        (neighbours.renet, sum(2 * 4 * 32 * (n + 32 + 1) for n in (4, 64, 256, 64)) + 7 * 7 * 64 * 10 + 10),
+        (networks.logistic_regression, 784 * 10 + 10),
+        (networks.mlp, 784 * 128 + 128 + 128 * 10 + 10),
+        (networks.convolutional, (25 + 1) * 16 + (25 * 16 + 1) * 32 + 4 * 4 * 32 * 10 + 10),
+        (networks.gru, 3 * 128 * (28 + 128 + 2) + 129 * 10),
+        (networks.two_layers, lstm_parameters(28) + 4 * 128 * (128 + 128 + 1)),
+        (networks.bidirectional, lstm_parameters(28, lstms=2)),
+        (networks.four_ways, lstm_parameters(28, lstms=4)),
+        (networks.columns, lstm_parameters(28)),
+        (networks.rows_and_columns, lstm_parameters(56)),
+        (networks.patches, lstm_parameters(16)),
+        (networks.shuffled_rows, lstm_parameters(28)),
+        (networks.pixels, lstm_parameters(1)),
+        (networks.renet, sum(2 * 4 * 32 * (n + 32 + 1) for n in (4, 64, 256, 64)) + 7 * 7 * 64 * 10 + 10),
     ],
 )
 def test_each_has_the_parameters_its_name_says_and_answers(make, parameters, images):
@@ -44,11 +44,11 @@ def test_each_has_the_parameters_its_name_says_and_answers(make, parameters, ima
 @pytest.mark.parametrize(
     ("make", "view"),
     [
-        (neighbours.columns, lambda x: x.transpose(0, 2, 1)),
-        (neighbours.rows_and_columns, lambda x: np.concatenate([x, x.transpose(0, 2, 1)], axis=2)),
-        (neighbours.patches, lambda x: x.reshape(-1, 7, 4, 7, 4).transpose(0, 1, 3, 2, 4).reshape(-1, 49, 16)),
-        (neighbours.shuffled_rows, lambda x: x[:, np.random.default_rng(0).permutation(28)]),
-        (neighbours.pixels, lambda x: x.reshape(-1, 784, 1)),
+        (networks.columns, lambda x: x.transpose(0, 2, 1)),
+        (networks.rows_and_columns, lambda x: np.concatenate([x, x.transpose(0, 2, 1)], axis=2)),
+        (networks.patches, lambda x: x.reshape(-1, 7, 4, 7, 4).transpose(0, 1, 3, 2, 4).reshape(-1, 49, 16)),
+        (networks.shuffled_rows, lambda x: x[:, np.random.default_rng(0).permutation(28)]),
+        (networks.pixels, lambda x: x.reshape(-1, 784, 1)),
     ],
 )
 def test_a_way_to_cut_the_picture_is_the_lstm_on_the_picture_cut_so(make, view, images):
@@ -59,7 +59,7 @@ def test_a_way_to_cut_the_picture_is_the_lstm_on_the_picture_cut_so(make, view, 
     np.testing.assert_allclose(model(images), plain(cut), atol=1e-5)
 
 
-@pytest.mark.parametrize(("make", "ways"), [(neighbours.bidirectional, 2), (neighbours.four_ways, 4)])
+@pytest.mark.parametrize(("make", "ways"), [(networks.bidirectional, 2), (networks.four_ways, 4)])
 def test_each_way_sees_its_own_picture(make, ways, images):
     model = make(units=8)
     *weights, output_kernel, output_bias = model.get_weights()
@@ -75,7 +75,7 @@ def test_each_way_sees_its_own_picture(make, ways, images):
 @pytest.mark.parametrize("along_rows", [False, True])
 def test_a_sweep_reads_each_line_there_and_back_by_itself(along_rows):
     grid = np.random.default_rng(0).random((2, 4, 5, 3), np.float32)
-    sweep = neighbours.Sweep(6, along_rows=along_rows)
+    sweep = networks.Sweep(6, along_rows=along_rows)
     swept = sweep(grid).numpy()
     assert swept.shape == (2, 4, 5, 12)
     for n, line in enumerate(grid.swapaxes(0, 1) if along_rows else grid.transpose(2, 0, 1, 3)):
@@ -85,7 +85,7 @@ def test_a_sweep_reads_each_line_there_and_back_by_itself(along_rows):
 
 
 def test_the_second_layer_reads_every_h_of_the_first(images):
-    model = neighbours.two_layers(units=8)
+    model = networks.two_layers(units=8)
     *weights, output_kernel, output_bias = model.get_weights()
     layers = [lstm_mnist.LSTM(8, return_sequences=True), lstm_mnist.LSTM(8)]
     h = lstm_mnist.data.scale(images)
@@ -97,7 +97,7 @@ def test_the_second_layer_reads_every_h_of_the_first(images):
 
 
 def test_the_hidden_layer_is_that_of_numpy(images):
-    model = neighbours.mlp(units=8)
+    model = networks.mlp(units=8)
     kernel, bias, output_kernel, output_bias = model.get_weights()
     bias += 0.1
     model.set_weights([kernel, bias, output_kernel, output_bias])
@@ -106,17 +106,17 @@ def test_the_hidden_layer_is_that_of_numpy(images):
 
 
 def test_the_convolutional_network_takes_the_largest_of_four(images):
-    pools = [layer for layer in neighbours.convolutional().body.layers if "pool" in layer.name]
+    pools = [layer for layer in networks.convolutional().body.layers if "pool" in layer.name]
     patch = np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)
     assert [float(np.squeeze(pool(patch))) for pool in pools] == [3, 3]
 
 
 def test_wrong_images_meet_the_same_clear_error(images):
     with pytest.raises(ValueError, match="rows of 20 pixels, this model reads 28"):
-        neighbours.mlp().check(images[:, :, :20])
+        networks.mlp().check(images[:, :, :20])
 
 
 def test_a_neighbour_learns_in_the_same_loop():
     split = lstm_mnist.load_mnist().train
-    history = lstm_mnist.train(neighbours.logistic_regression(), split, 100, seed=0, print_every=0)
+    history = lstm_mnist.train(networks.logistic_regression(), split, 100, seed=0, print_every=0)
     assert history.loss[-10:].mean() < history.loss[0] / 2

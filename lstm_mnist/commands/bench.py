@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-DEFAULT_OUTPUT = Path(__file__).resolve().parents[1] / "notebooks" / "08_bench.json"
-MNIST_FILE = Path(__file__).with_name("mnist.npz")
+DEFAULT_OUTPUT = Path(__file__).resolve().parents[2] / "notebooks" / "08_bench.json"
+MNIST_FILE = Path(__file__).resolve().parents[1] / "mnist.npz"
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 WORK = {"batch": 128, "time_steps": 28, "units": 128}
 FEATURES, CLASSES = 28, 10
@@ -179,14 +179,14 @@ def make_keras(settings, batch, time_steps, units, count, unroll=False, steps_pe
 
 
 def make_ours(settings, batch, time_steps, units, count, implementation="fast", arithmetic=None, steps_a_call=COUNT):
-    """``arithmetic`` takes the place of ``fast.lstm``: a rung of the ladder."""
+    """``arithmetic`` takes the place of ``faster.lstm``: a rung of the ladder."""
     tf = start_tensorflow(settings)
     import keras
 
-    from lstm_mnist import LSTMClassifier, fast
+    from lstm_mnist import LSTMClassifier, faster
     from lstm_mnist.training import make_train_steps
 
-    fast.lstm = arithmetic or fast.lstm
+    faster.lstm = arithmetic or faster.lstm
 
     images, labels = digits(batch, time_steps, count)
     images = tf.constant(images.reshape(count, batch, time_steps, FEATURES))
@@ -236,7 +236,7 @@ def two_products(x, kernel, recurrent_kernel, bias, one_tanh=False):
     """The plain layer's rows, with three sigmoids and a tanh or with one tanh for all gates; the last h and c."""
     import tensorflow as tf
 
-    from lstm_mnist import fast
+    from lstm_mnist import faster
 
     halve = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), recurrent_kernel.shape[0]) if one_tanh else 1
     projected, recurrent_kernel = tf.tensordot(x, kernel * halve, 1) + bias * halve, recurrent_kernel * halve
@@ -244,7 +244,7 @@ def two_products(x, kernel, recurrent_kernel, bias, one_tanh=False):
     for row in tf.unstack(projected, axis=1):
         gates = row + h @ recurrent_kernel
         if one_tanh:
-            i, f, candidate, o = fast._split(tf.tanh(gates))
+            i, f, candidate, o = faster._split(tf.tanh(gates))
         else:
             i, f, candidate, o = tf.split(gates, 4, axis=1)
             i, f, candidate, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(candidate), tf.sigmoid(o)
@@ -257,15 +257,15 @@ def one_product(x, kernel, recurrent_kernel, bias):
     """The fast layer's rows, differentiated by TensorFlow; the last h and c."""
     import tensorflow as tf
 
-    from lstm_mnist import fast
+    from lstm_mnist import faster
 
     h = c = tf.zeros([x.shape[0], recurrent_kernel.shape[0]])
-    every_h, every_c, _ = fast._forward(x, h, c, tf.concat([kernel, recurrent_kernel], axis=0), bias)
+    every_h, every_c, _ = faster._forward(x, h, c, tf.concat([kernel, recurrent_kernel], axis=0), bias)
     return every_h[-1], every_c[-1]
 
 
 def in_halves(rows):
-    """``rows`` of each half of the batch, as ``fast.lstm`` is called."""
+    """``rows`` of each half of the batch, as ``faster.lstm`` is called."""
 
     def lstm(x, state, kernel, recurrent_kernel, bias, return_sequences):
         import tensorflow as tf
@@ -309,7 +309,7 @@ def learn_2019(settings, seed):
 def learn_quick(settings, seed):
     start_tensorflow(settings)
     from lstm_mnist import load_mnist
-    from lstm_mnist.recipes import RECIPES
+    from lstm_mnist.better.recipes import RECIPES
 
     model, _ = RECIPES["quick"](seed, load_mnist())
     return lambda test: model.predict(test, batch_size=1000, verbose=0)
@@ -423,7 +423,7 @@ class Process:
 
     def __init__(self, side, settings, python=sys.executable, **work):
         # the package's own sides import it; the others run this file as a script, and nothing else of the package
-        file = ["-P", __file__] if side in PEERS else ["-m", "lstm_mnist.bench"]
+        file = ["-P", __file__] if side in PEERS else ["-m", "lstm_mnist.commands.bench"]
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         start = time.perf_counter()
         self.process = subprocess.Popen(

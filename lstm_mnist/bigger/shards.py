@@ -15,9 +15,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from . import bigger
-from .data import DataError, check_images, check_labels, check_positive
-from .training import History, make_train_steps
+from ..data import DataError, check_images, check_labels, check_positive
+from ..training import History, make_train_steps
+from . import sharing
 
 VERSION = 1
 INDEX = "shards.json"
@@ -155,7 +155,7 @@ def train_on_stream(
     check_positive("steps", steps)
     model.check(np.zeros((1, *shards.shape), np.uint8))
     check_labels([shards.num_classes - 1], 1, model.num_classes)
-    with bigger.scope(strategy, model, optimizer, batch_size):
+    with sharing.scope(strategy, model, optimizer, batch_size):
         optimizer = optimizer or keras.optimizers.Adam(learning_rate=0.001)
         optimizer.build(model.trainable_variables)
     train_steps = make_train_steps(model, optimizer, (batch_size, *shards.shape), augment=augment, strategy=strategy)

@@ -15,10 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from .bench import CORES, machine, peak_memory
-from .workers import free_ports
+from ..bigger.workers import free_ports
+from ..processes import peak_memory
+from .bench import CORES, machine
 
-DEFAULT_OUTPUT = Path(__file__).resolve().parents[1] / "notebooks" / "10_scaling.json"
+DEFAULT_OUTPUT = Path(__file__).resolve().parents[2] / "notebooks" / "10_scaling.json"
 ROUNDS = 7
 IMAGES = 2560  # read in one turn, whatever the batch
 #: arrangement: (what it is, its kind, the cores of its processes, its batches)
@@ -44,14 +45,15 @@ def work(kind, cores):
     import keras
     import tensorflow as tf
 
-    from . import LSTMClassifier, bigger, load_mnist
-    from .training import make_train_steps
+    from .. import LSTMClassifier, load_mnist
+    from ..bigger import cluster, sharing
+    from ..training import make_train_steps
 
     strategy = None
     if kind == "devices":
-        strategy = tf.distribute.MirroredStrategy(bigger.logical_cpus(2))
+        strategy = tf.distribute.MirroredStrategy(sharing.logical_cpus(2))
     elif kind == "workers":
-        strategy = bigger.worker_strategy()
+        strategy = cluster.worker_strategy()
     keras.utils.set_random_seed(0)
     split, ready = load_mnist().train, {}
 
@@ -66,7 +68,7 @@ def work(kind, cores):
         return lambda: train_steps(images, labels).numpy()
 
     def prepare_sum():
-        floats = bigger.message_bytes(LSTMClassifier()) // 4
+        floats = sharing.message_bytes(LSTMClassifier()) // 4
 
         @tf.function
         def add_up():
@@ -94,9 +96,9 @@ def work(kind, cores):
 
 def stream(digits, folder):
     """Write so many digits, train on all of them once, distorted; print what it took."""
-    from . import LSTMClassifier, load_mnist
-    from .augment import distort
-    from .shards import train_on_stream, write_shards
+    from .. import LSTMClassifier, load_mnist
+    from ..better.distortions import distort
+    from ..bigger.shards import train_on_stream, write_shards
 
     train = load_mnist().train
     pieces = (slice(start, start + 5000) for _ in range(digits // 50_000 + 1) for start in range(0, 50_000, 5000))
@@ -121,7 +123,7 @@ class Side:
             config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": n}}
             self.processes.append(
                 subprocess.Popen(
-                    [sys.executable, "-c", f"from lstm_mnist import scaling; scaling.work({kind!r}, {own})"],
+                    [sys.executable, "-c", f"from lstm_mnist.commands import scaling; scaling.work({kind!r}, {own})"],
                     env=os.environ | ({"TF_CONFIG": json.dumps(config)} if kind == "workers" else {}),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -167,7 +169,7 @@ def measure_streams():
     results = []
     for digits in STREAMS:
         with tempfile.TemporaryDirectory() as folder:
-            command = f"from lstm_mnist import scaling; scaling.stream({digits}, {folder!r})"
+            command = f"from lstm_mnist.commands import scaling; scaling.stream({digits}, {folder!r})"
             child = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
         results.append({key: round(value, 1) for key, value in json.loads(child.stdout.splitlines()[-1]).items()})
     return results
@@ -175,7 +177,8 @@ def measure_streams():
 
 def measure(output=DEFAULT_OUTPUT):
     """Measure, print, and keep the numbers in ``output``. Needs two cores."""
-    from . import LSTMClassifier, bigger
+    from .. import LSTMClassifier
+    from ..bigger import sharing
 
     if CORES < 2:
         raise SystemExit("this needs two cores")
@@ -188,7 +191,7 @@ def measure(output=DEFAULT_OUTPUT):
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
         "rounds": ROUNDS,
-        "message_bytes": bigger.message_bytes(LSTMClassifier()),
+        "message_bytes": sharing.message_bytes(LSTMClassifier()),
         "labels": {side: label for side, (label, *_) in SIDES.items()},
         "step_ms": steps,
         "sum_ms": sums,

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from .lstm import LSTM, LSTMClassifier
+from ..lstm import LSTM, LSTMClassifier
 
 
 class Neighbour(keras.Model):

@@ -19,11 +19,11 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from . import bigger
-from .bench import peak_memory
-from .data import check_positive, load_mnist
-from .lstm import LSTMClassifier
-from .training import train
+from ..data import check_positive, load_mnist
+from ..lstm import LSTMClassifier
+from ..processes import peak_memory
+from ..training import train
+from . import cluster, sharing
 
 if sys.platform == "linux":
     import fcntl
@@ -89,7 +89,7 @@ class Workers:
         self.lifelines.append(open(ours, "wb"))  # noqa: SIM115
         try:
             process = subprocess.Popen(
-                [sys.executable, "-c", "from lstm_mnist import workers; workers.work()", json.dumps(orders)],
+                [sys.executable, "-c", "from lstm_mnist.bigger import workers; workers.work()", json.dumps(orders)],
                 env=os.environ | environment,
                 stdin=end,
                 stdout=self.logs[-1],
@@ -114,11 +114,11 @@ class Workers:
         end = time.monotonic() + time_limit
         while None in (codes := [process.poll() for process in self.processes]) and not any(codes):
             if time.monotonic() > end:
-                raise bigger.WorkerError(f"the workers were not done after {time_limit:g} s: all of them were stopped")
+                raise cluster.WorkerError(f"the workers were not done after {time_limit:g} s: all of them were stopped")
             time.sleep(0.05)
         if any(codes):
             time.sleep(0.5)  # who fails first need not be the one to blame: others lose it
-            raise bigger.WorkerError(self._last_words([process.poll() for process in self.processes]))
+            raise cluster.WorkerError(self._last_words([process.poll() for process in self.processes]))
         folder = Path(self.folder.name)
         with np.load(folder / "result.npz") as result:
             history, *weights = (result[name] for name in result.files)
@@ -174,7 +174,7 @@ def _train_as_ordered(folder, seed, num_hidden, implementation, settings):
     """The chief leaves ``result.npz`` in the folder, every worker what its share was."""
     if hasattr(signal, "alarm"):
         signal.alarm(600)  # ends the process even while TensorFlow waits for the others
-    strategy = bigger.worker_strategy(time_limit=300)  # a busy machine takes minutes to import TensorFlow twice
+    strategy = cluster.worker_strategy(time_limit=300)  # a busy machine takes minutes to import TensorFlow twice
     if hasattr(signal, "alarm"):
         signal.alarm(0)
     keras.utils.set_random_seed(seed)
@@ -187,7 +187,7 @@ def _train_as_ordered(folder, seed, num_hidden, implementation, settings):
     share = {"images": [n * size, (n + 1) * size], "steps": len(history.loss)}
     share |= {"seconds": time.perf_counter() - start, "peak_memory_mb": peak_memory()}
     (Path(folder) / f"share{n}.json").write_text(json.dumps(share))
-    if bigger.is_chief(strategy):
+    if sharing.is_chief(strategy):
         weights = {f"weight {k}": array for k, array in enumerate(model.get_weights())}
         np.savez(Path(folder) / "result.npz", history=np.stack(history), **weights)
 

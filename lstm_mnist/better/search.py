@@ -11,10 +11,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import numpy as np
 import tensorflow as tf
 
-from .data import load_mnist
-from .evaluation import write_table
+from ..data import load_mnist
+from ..training import loss_and_accuracy
+from .ledger import write_table
 from .recipes import FOUND, climb
-from .training import loss_and_accuracy
 
 ROUNDS = ((16, 1500), (8, 3000), (4, 6000))  # settings, steps
 SEED = 0

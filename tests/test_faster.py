@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lstm_mnist import LSTM, LSTMClassifier, Split, fast, train
+from lstm_mnist import LSTM, LSTMClassifier, Split, faster, train
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 SHAPES = [(1, 1, 1, 1), (1, 5, 3, 4), (2, 3, 5, 2), (7, 9, 4, 3)]  # batch, steps, features, units
@@ -104,8 +104,8 @@ def test_gradients_are_finite_differences():
 
 @pytest.mark.parametrize(("compiled", "steps"), [(True, 4), (True, 6), (False, 4)])
 def test_second_order_gradients(compiled, steps, monkeypatch):
-    monkeypatch.setattr(fast, "ROWS_AT_MOST", 4)
-    monkeypatch.setattr(fast, "ROWS_A_TURN", 3)
+    monkeypatch.setattr(faster, "ROWS_AT_MOST", 4)
+    monkeypatch.setattr(faster, "ROWS_A_TURN", 3)
     x, *_ = inputs(3, steps, 2, 3, "float64")
 
     def run(kind):
@@ -129,8 +129,8 @@ def test_second_order_gradients(compiled, steps, monkeypatch):
 @pytest.mark.parametrize("steps", [3, 4, 7])
 def test_more_rows_than_a_block(steps, monkeypatch):
     """A block, and more, with and without rows left over."""
-    monkeypatch.setattr(fast, "ROWS_AT_MOST", 3)
-    monkeypatch.setattr(fast, "ROWS_A_TURN", 2)
+    monkeypatch.setattr(faster, "ROWS_AT_MOST", 3)
+    monkeypatch.setattr(faster, "ROWS_A_TURN", 2)
     for sequences, with_state in ((False, False), (True, True)):
         arguments = *inputs(3, steps, 2, 4, "float64"), with_state, True
         ours, plain = (
@@ -142,8 +142,8 @@ def test_more_rows_than_a_block(steps, monkeypatch):
 
 @pytest.mark.parametrize("sequences", [True, False])
 def test_loop_under_xla(sequences, monkeypatch):
-    monkeypatch.setattr(fast, "ROWS_AT_MOST", 3)
-    monkeypatch.setattr(fast, "ROWS_A_TURN", 2)
+    monkeypatch.setattr(faster, "ROWS_AT_MOST", 3)
+    monkeypatch.setattr(faster, "ROWS_A_TURN", 2)
     x, *_ = inputs(4, 5, 3, 4, "float32")
     made = layer("fast", x, 4, "float32", return_sequences=sequences)
 
@@ -163,7 +163,7 @@ def test_a_graph_does_not_grow_with_the_rows():
         graph = tf.function(lambda x: made(x)).get_concrete_function(x).graph.as_graph_def()
         return len(graph.node) + sum(len(function.node_def) for function in graph.library.function)
 
-    assert operations(10 * fast.ROWS_AT_MOST) == operations(20 * fast.ROWS_AT_MOST)
+    assert operations(10 * faster.ROWS_AT_MOST) == operations(20 * faster.ROWS_AT_MOST)
 
 
 def test_graphs_are_freed():
@@ -194,7 +194,7 @@ def test_any_batch_with_one_trace():
 
 
 def test_unknown_steps_take_the_plain_loop(monkeypatch):
-    monkeypatch.setattr(fast, "lstm", None)
+    monkeypatch.setattr(faster, "lstm", None)
     x, *_ = inputs(2, 5, 3, 4, "float64")
     ours, theirs = layer("fast", x, 4, "float64"), layer("keras", x, 4, "float64")
     traced = tf.function(lambda x: ours(x), input_signature=[tf.TensorSpec([None, None, 3], "float64")])
@@ -203,7 +203,7 @@ def test_unknown_steps_take_the_plain_loop(monkeypatch):
 
 
 def test_plain_is_a_choice(monkeypatch):
-    monkeypatch.setattr(fast, "lstm", None)
+    monkeypatch.setattr(faster, "lstm", None)
     x, *_ = inputs(2, 5, 3, 4, "float32")
     layer("plain", x, 4, "float32")(x)
     with pytest.raises(TypeError):

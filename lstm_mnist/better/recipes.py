@@ -8,12 +8,13 @@ beforehand.
 import keras
 import tensorflow as tf
 
-from . import neighbours
-from .augment import distort
-from .evaluation import read_table
-from .inside import OpenGateClassifier, RNNClassifier, train_every_row
-from .lstm import WEIGHTS_FOLDER, LSTMClassifier
-from .training import train
+from ..inside import OpenGateClassifier, RNNClassifier, train_every_row
+from ..lstm import LSTMClassifier
+from ..pretrained import WEIGHTS_FOLDER
+from ..training import train
+from . import networks
+from .distortions import distort
+from .ledger import read_table
 
 FOUND = WEIGHTS_FOLDER / "search.csv"
 STEPS = 12_000  # of `best`: what ten minutes on one core allow
@@ -122,7 +123,7 @@ def train_best(seed, mnist):
 
 def train_renet(seed, mnist):
     """The settings that the search found for the LSTM, for a larger network that is not limited to rows."""
-    return climb(4000, **found() | {"peak": 0.004}, make_model=neighbours.renet)(seed, mnist)
+    return climb(4000, **found() | {"peak": 0.004}, make_model=networks.renet)(seed, mnist)
 
 
 def train_distorted(seed, mnist):
@@ -156,6 +157,6 @@ RECIPES = {
     "open_o": ledger_only(lambda: OpenGateClassifier("o")),
     "rnn": quick(RNNClassifier),
     "renet": train_renet,
-} | {name: quick(getattr(neighbours, name)) for name in NEIGHBOURS}
+} | {name: quick(getattr(networks, name)) for name in NEIGHBOURS}
 
 KEPT = ("2019", "quick", "every_row", "best")  # recipes whose first seed's weights are shipped

@@ -1,0 +1,76 @@
+"""``python -m lstm_mnist weights``: train a recipe once a seed, keep its rows of the ledger and its weights."""
+
+import platform
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .. import load_idx, load_mnist, save_pretrained
+from ..better.ledger import LEDGER, read_table, write_table
+from ..better.recipes import KEPT, RECIPES
+from ..evaluation import predict_probabilities
+from ..pretrained import WEIGHTS_FOLDER
+
+SEEDS = range(5)
+
+
+def weights(name, seeds, data=None, together=False):
+    """Train a recipe once a seed: each run becomes a row of the ledger, the first seed's weights are kept.
+
+    ``data`` is the folder of another data set in MNIST's four files; its name comes first in the ledger. ``together``
+    adds a row for all seeds' networks as one, whose answer is the mean of their probabilities.
+    """
+    splits = load_idx(data) if data else load_mnist()
+    option = f" --data {data}" if data else ""
+    ledger_name = f"{Path(data).name}/{name}" if data else name
+    runs = []
+    for seed in seeds:
+        start = time.perf_counter()
+        model, settings = RECIPES[name](seed, splits)
+        answers = [predict_probabilities(model, split.images) for split in (splits.validation, splits.test)]
+        seconds = time.perf_counter() - start
+        runs.append((answers, model.count_params(), seconds))
+        command = f"python -m lstm_mnist weights {name} --seeds {seed}{option}"
+        row = _row(ledger_name, seed, splits, *runs[-1], command)
+        _write_ledger(row)
+        if seed == SEEDS[0] and name in KEPT and not data:
+            kept = {key: row[key] for key in ("command", "seed", "versions", "validation_accuracy")}
+            save_pretrained(model, WEIGHTS_FOLDER / f"{name}.npz", kept | settings)
+    if together:
+        answers, parameters, seconds = zip(*runs, strict=True)
+        means = [np.mean(split, axis=0) for split in zip(*answers, strict=True)]
+        command = f"python -m lstm_mnist weights {name} --seeds {' '.join(map(str, seeds))} --together{option}"
+        name = f"{len(seeds)} x {ledger_name}"
+        _write_ledger(_row(name, seeds[0], splits, means, sum(parameters), sum(seconds), command))
+
+
+def _row(name, seed, splits, answers, parameters, seconds, command):
+    """A row of the ledger, from the probabilities for the validation and the test images."""
+    right = [
+        float(np.mean(probabilities.argmax(axis=1) == split.labels))
+        for probabilities, split in zip(answers, (splits.validation, splits.test), strict=True)
+    ]
+    row = {
+        "name": name,
+        "seed": seed,
+        "parameters": parameters,
+        "validation_accuracy": right[0],
+        "test_accuracy": right[1],
+        "seconds": round(seconds),
+        "versions": f"TensorFlow {tf.__version__}, Keras {keras.__version__}, Python {platform.python_version()}",
+        "command": command,
+    }
+    print(row, flush=True)
+    return row
+
+
+def _write_ledger(row):
+    """Put the row in the ledger, in place of an older one of the same name and seed."""
+    rows = read_table(LEDGER) if LEDGER.exists() else []
+    row = {key: str(value) for key, value in row.items()}
+    rows = [old for old in rows if (old["name"], old["seed"]) != (row["name"], row["seed"])] + [row]
+    rows.sort(key=lambda old: (old["name"], int(old["seed"])))
+    write_table(LEDGER, rows)

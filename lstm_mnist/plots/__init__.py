@@ -1,0 +1,26 @@
+"""The pictures: every function takes arrays and returns a ``matplotlib.figure.Figure``; none knows TensorFlow."""
+
+from .better import halving
+from .bigger import arrangements, growth, network, same_curves, shared_step, stream_memory
+from .data import class_shares, row_as_features
+from .drawing import belief_by_row, preparation
+from .evaluation import confusion
+from .faster import bench_times, rungs
+from .inside import (
+    BELIEF,
+    SHARES,
+    SIGNED,
+    STATE_TITLES,
+    accuracy_table,
+    animation,
+    paths,
+    pixel_maps,
+    reading,
+    reading_frame,
+    show_state,
+    state_ranges,
+)
+from .lstm import CELL_PARTS, lstm_cell, operation_counts, squashing, unrolled
+from .shared import digits, intervals, lines, probabilities, reliability, runs
+from .style import BLACK, BLUE, GATE_COLOURS, GREEN, GREY, ORANGE, PINK, RED, SKY, YELLOW, new_figure, show_image
+from .training import smooth, training_curves
