@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import lstm_mnist
-from lstm_mnist.bigger import WorkerError
+from lstm_mnist.bigger.cluster import WorkerError
 from lstm_mnist.bigger.workers import Workers, run_workers
 from lstm_mnist.commands import workers as command
 
