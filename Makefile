@@ -11,8 +11,8 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[test]'
 	touch $@
 
-lab: $(VENV)/installed ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+lab: $(VENV)/installed ## open the notebooks in JupyterLab, with the whole repository beside them
+	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb
 
 test: $(VENV)/installed ## run all tests and check every notebook against its stored outputs
 	$(BIN)/python -m pytest --nbval

@@ -44,7 +44,8 @@ def test_there_are_lessons_in_an_unbroken_order():
 def test_is_valid_and_has_the_plain_python_kernel(path):
     notebook = read(path)
     nbformat.validate(notebook)
-    assert notebook.metadata.kernelspec.name == "python3"
+    kernel = notebook.metadata.kernelspec
+    assert (kernel.name, kernel.display_name) == ("python3", "Python 3 (ipykernel)"), "JupyterLab would change it"
     assert "widgets" not in notebook.metadata, "GitHub may call it an invalid notebook"
     assert path.stat().st_size <= 1_500_000
 
