@@ -1,12 +1,12 @@
 """Weights files: the shipped networks, and those a reader keeps."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
 from .data import DataError, read_npz
+from .files import all_or_nothing
 from .lstm import LSTMClassifier
 
 WEIGHTS_FOLDER = Path(__file__).with_name("weights")
@@ -33,15 +33,9 @@ def pretrained_recipe(name="2019"):
 
 def save_pretrained(model, path, recipe):
     """Write an ``LSTMClassifier``'s weights and its ``recipe`` (a dict) to ``path``, all or nothing."""
-    path = Path(path)
     arrays = dict(zip(ARRAYS, model.get_weights(), strict=True))
-    temporary = path.with_suffix(".tmp")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays, recipe=json.dumps(recipe, indent=1))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with all_or_nothing(path) as beside, open(beside, "wb") as file:
+        np.savez(file, **arrays, recipe=json.dumps(recipe, indent=1))
 
 
 def _read_weights(name):

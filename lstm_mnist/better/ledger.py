@@ -1,8 +1,9 @@
 """The ledger: every long run of a recipe, one row a seed, with the command that makes it again."""
 
 import csv
-import os
 from pathlib import Path
+
+from ..files import all_or_nothing
 
 LEDGER = Path(__file__).parents[1] / "weights" / "ledger.csv"
 
@@ -15,12 +16,10 @@ def read_table(path):
 
 def write_table(path, rows):
     """Write the dicts ``rows``, which have the same keys, as the CSV file ``path``, all or nothing."""
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "w", newline="") as file:
+    with all_or_nothing(path) as beside, open(beside, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(temporary, path)
 
 
 def read_ledger(name):

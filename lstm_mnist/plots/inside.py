@@ -1,14 +1,13 @@
 """Pictures of notebook 05."""
 
 import io
-import os
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from PIL import Image
 
+from ..files import all_or_nothing
 from .style import BLACK, BLUE, GATE_COLOURS, GREEN, GREY, ORANGE, PINK, RED, SKY, new_figure, show_image
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, SKY, "white", ORANGE, "#8A3D00"])
@@ -115,7 +114,7 @@ def reading(image, states, belief, label, decided, size=10):
 
 
 def animation(figures, path, milliseconds, dpi=125):
-    """Save figures as an endless GIF, each shown for its ``milliseconds``: written beside ``path``, then renamed."""
+    """Save figures as an endless GIF, each shown for its ``milliseconds``, all or nothing."""
     frames = []
     for fig in figures:
         page = io.BytesIO()
@@ -127,10 +126,8 @@ def animation(figures, path, milliseconds, dpi=125):
     greys = np.repeat(np.arange(0, 245, 5), 3)
     palette.putpalette([*colours.ravel().tolist(), *greys.tolist()])
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.tmp")
-    frames[0].save(temporary, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
-    os.replace(temporary, path)
+    with all_or_nothing(path) as beside:
+        frames[0].save(beside, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
 
 
 def accuracy_table(accuracy, decided):
