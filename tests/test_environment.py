@@ -65,11 +65,6 @@ def test_binder_link_points_at_an_existing_notebook_in_one_place():
     assert (ROOT / links[0]).exists()
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\((?!http|#)([^)\s]+)\)|src=\"(?!http)([^\"]+)\"", README))
-def test_links_of_readme_exist(target):
-    assert (ROOT / "".join(target)).exists()
-
-
 def test_images_of_readme_have_alt_text():
     assert not re.search(r"!\[\]\(|<img(?![^>]*alt=)", README)
 

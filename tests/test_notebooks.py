@@ -1,7 +1,6 @@
 """The notebooks' policy: what nbval needs in order to compare anything, and what a reader may expect."""
 
 import re
-import urllib.parse
 from pathlib import Path
 
 import nbformat
@@ -101,14 +100,6 @@ def test_takes_its_temporary_folders_away(path):
     code = "\n".join(cell.source for cell in code_cells(path))
     made = len(re.findall(r"mkdtemp\(\)|(?<!with tempfile\.)TemporaryDirectory\(\)", code))
     assert len(re.findall(r"rmtree\(|\.cleanup\(\)", code)) == made
-
-
-@each_notebook
-def test_links_and_images_exist(path):
-    for target in re.findall(r"\]\(([^)\s]+)\)", prose(path)):
-        if not target.startswith(("http", "#", "attachment:")):
-            place = path.parent / urllib.parse.unquote(target.split("#")[0])
-            assert place.exists(), f"{path.name} points at {target}"
 
 
 @each_notebook
