@@ -17,12 +17,11 @@ def _import_tensorflow_quietly():
         import tensorflow
 
         return
-    with open(os.devnull, "w") as null:
-        os.dup2(null.fileno(), 2)
     try:
+        with open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), 2)
         import tensorflow  # noqa: F401
     finally:
-        sys.stderr.flush()
         os.dup2(stderr, 2)
         os.close(stderr)
 

@@ -5,12 +5,14 @@ import gzip
 import hashlib
 import math
 import struct
-import zipfile
 import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from .checks import check_images, check_labels, check_path, check_positive, check_seed, check_whole
+from .files import DataError, read_npz
 
 MNIST_FILE = Path(__file__).with_name("mnist.npz")
 
@@ -21,27 +23,27 @@ OFFICIAL_DIGESTS = {
     "x_test": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "y_test": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+MAX_CLASSES = 256  # labels are kept as uint8
+LAST_BATCH = 2**63 - 1
 IDX_UINT8 = 0x08  # the type code in the third byte of an IDX file
 MAX_IDX_BYTES = 1_000_000_000  # the largest of MNIST's relatives, EMNIST by class, has 640 million pixels
-
-
-class DataError(ValueError):
-    """A data or weights file that cannot be used; the message names the file, the fault and the remedy."""
 
 
 class Split:
     """Images uint8 ``[n, rows, columns]`` with their labels uint8 ``[n]``, dealt in shuffled batches.
 
-    Raises ``ValueError`` for arrays of another type, rank or length, or labels outside ``0..num_classes-1``.
+    Raises ``ValueError`` for arrays of another type, rank or length, labels outside ``0..num_classes-1``, or more than
+    256 classes.
     """
 
     def __init__(self, images, labels, num_classes=10, seed=0):
+        self.num_classes = check_whole("num_classes", num_classes, 1, MAX_CLASSES)
+        self.seed = check_seed(seed)
         check_images(images)
         if images.dtype != np.uint8:
             raise ValueError(f"images have dtype {images.dtype}: a Split keeps them as uint8, 0..255")
-        check_labels(labels, len(images), num_classes)
-        self.images, self.labels = images, np.asarray(labels, np.uint8)
-        self.num_classes, self.seed = num_classes, seed
+        check_labels(labels, len(images), self.num_classes)
+        self.images, self.labels = np.asarray(images), np.asarray(labels, np.uint8)
         self._dealt = 0
 
     def __len__(self):
@@ -55,32 +57,27 @@ class Split:
 
         The examples are shuffled anew each epoch; an epoch's remainder opens the next epoch's first batch.
         """
-        check_positive("batch_size", batch_size)
-        return self._deal(n * batch_size, batch_size, seed)
+        n = check_whole("n", n, 0, LAST_BATCH)
+        batch_size = check_positive("batch_size", batch_size)
+        return self._examples(n * batch_size, batch_size, check_seed(seed))
 
     def next_batch(self, batch_size=128):
         """The next batch: rows float32 ``[batch_size, rows, columns]`` in 0..1, labels int64 ``[batch_size]``."""
-        check_positive("batch_size", batch_size)
-        indices = self._deal(self._dealt, batch_size, self.seed)
+        batch_size = check_positive("batch_size", batch_size)
+        indices = self._examples(self._dealt, batch_size, self.seed)
         self._dealt += batch_size
         return scale(self.images[indices]), self.labels[indices].astype(np.int64)
 
-    def _deal(self, start, count, seed):
+    def _examples(self, start, count, seed):
         """Examples ``start … start+count-1`` of the endless row of shuffled epochs."""
-        epochs, places = np.divmod(np.arange(start, start + count), len(self))
         indices = np.empty(count, np.int64)
-        for epoch in np.unique(epochs):
-            here = epochs == epoch
-            indices[here] = _shuffled(len(self), seed, int(epoch))[places[here]]
+        done = 0
+        while done < count:
+            epoch, place = divmod(start + done, len(self))
+            piece = _shuffled(len(self), seed, epoch)[place : place + count - done]
+            indices[done : done + len(piece)] = piece
+            done += len(piece)
         return indices
-
-
-class MNIST(NamedTuple):
-    """The three splits: 55,000 to learn from, 5,000 to choose by, 10,000 to report on."""
-
-    train: Split
-    validation: Split
-    test: Split
 
 
 @functools.lru_cache(maxsize=4)
@@ -93,30 +90,47 @@ def scale(images):
     return images.astype(np.float32) / np.float32(255)
 
 
+class MNIST(NamedTuple):
+    """The three splits: 55,000 to learn from, 5,000 to choose by, 10,000 to report on."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
 def load_mnist():
     """MNIST as in 2019: validation is the first 5,000 of the 60,000 training images. Read and verified once.
 
     Raises ``DataError`` where the embedded file is missing or differs from the official one
     (LeCun, Cortes and Burges, *The MNIST database of handwritten digits*).
     """
-    return _splits(*_read_mnist(), num_classes=10, validation_size=5000)
+    return _splits(*_embedded_mnist(), num_classes=10, validation_size=5000)
 
 
 @functools.cache
-def _read_mnist():
+def _embedded_mnist():
+    return read_mnist(MNIST_FILE)
+
+
+def read_mnist(path):
+    """The arrays x_train, y_train, x_test and y_test of an ``.npz`` file; ``DataError`` unless they are MNIST's."""
     remedy = "reinstall lstm_mnist or restore the file from the repository"
-    arrays = read_npz(MNIST_FILE, set(OFFICIAL_DIGESTS), max_bytes=60_000_000, remedy=remedy)
+    arrays = read_npz(path, set(OFFICIAL_DIGESTS), max_bytes=60_000_000, remedy=remedy)
     for name, official in OFFICIAL_DIGESTS.items():
-        array = np.ascontiguousarray(arrays[name])
-        digest = hashlib.sha256(struct.pack(f">HBB{array.ndim}I", 0, IDX_UINT8, array.ndim, *array.shape))
-        digest.update(array)
-        if array.dtype != np.uint8 or digest.hexdigest() != official:
+        digest = _idx_digest(arrays[name])
+        if arrays[name].dtype != np.uint8 or digest != official:
             raise DataError(
-                f"{MNIST_FILE}: array {name} is not MNIST's: its SHA-256 is {digest.hexdigest()}, "
-                f"the official one {official}; {remedy}"
+                f"{path}: array {name} is not MNIST's: its SHA-256 is {digest}, the official one {official}; {remedy}"
             )
-        array.flags.writeable = False
+        arrays[name].flags.writeable = False
     return tuple(arrays[name] for name in OFFICIAL_DIGESTS)
+
+
+def _idx_digest(array):
+    """SHA-256 of the IDX file that would hold the array."""
+    digest = hashlib.sha256(struct.pack(f">HBB{array.ndim}I", 0, IDX_UINT8, array.ndim, *array.shape))
+    digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
 
 
 def load_idx(folder, num_classes=10, validation_size=5000):
@@ -124,21 +138,22 @@ def load_idx(folder, num_classes=10, validation_size=5000):
 
     ``folder`` holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
     ``t10k-labels-idx1-ubyte``, each with or without ``.gz``. The first ``validation_size`` training images become
-    the validation split. Raises ``DataError`` for a missing, truncated or mismatched file.
+    the validation split. Raises ``DataError`` for a missing, damaged or mismatched file, ``ValueError`` for impossible
+    arguments.
     """
-    folder = Path(folder)
-    names = [f"{part}-{what}" for part in ("train", "t10k") for what in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-    paths = [_find_idx(folder, name) for name in names]
-    arrays = [_read_idx(path, num_dims) for path, num_dims in zip(paths, (3, 1, 3, 1), strict=True)]
-    for images, labels in ((0, 1), (2, 3)):
-        if len(arrays[images]) != len(arrays[labels]):
-            raise DataError(
-                f"{paths[images].name} holds {len(arrays[images])} images but {paths[labels].name} "
-                f"{len(arrays[labels])} labels: take both from the same data set"
-            )
-    if not 0 < validation_size < len(arrays[0]):
-        raise DataError(f"validation_size is {validation_size}: choose 1..{len(arrays[0]) - 1} of the training images")
-    return _splits(*arrays, num_classes, validation_size)
+    folder = check_path("folder", folder)
+    num_classes = check_whole("num_classes", num_classes, 1, MAX_CLASSES)
+    x_train, y_train = _read_pair(folder, "train", num_classes)
+    x_test, y_test = _read_pair(folder, "t10k", num_classes)
+    if x_train.shape[1:] != x_test.shape[1:]:
+        raise DataError(
+            f"{folder}: the training images are {x_train.shape[1:]} and the test images {x_test.shape[1:]}: "
+            "take both from the same data set"
+        )
+    if len(x_train) < 2:
+        raise DataError(f"{folder} holds a single training image: there is none left for the validation split")
+    validation_size = check_whole("validation_size", validation_size, 1, len(x_train) - 1)
+    return _splits(x_train, y_train, x_test, y_test, num_classes, validation_size)
 
 
 def _splits(x_train, y_train, x_test, y_test, num_classes, validation_size):
@@ -150,95 +165,57 @@ def _splits(x_train, y_train, x_test, y_test, num_classes, validation_size):
     )
 
 
+def _read_pair(folder, part, num_classes):
+    """The images and the labels of one part of an IDX data set."""
+    images_path = _find_idx(folder, f"{part}-images-idx3-ubyte")
+    labels_path = _find_idx(folder, f"{part}-labels-idx1-ubyte")
+    images, labels = read_idx(images_path, num_dims=3), read_idx(labels_path, num_dims=1)
+    if len(images) != len(labels):
+        raise DataError(
+            f"{images_path.name} holds {len(images)} images but {labels_path.name} {len(labels)} labels: "
+            "take both from the same data set"
+        )
+    if labels.max() >= num_classes:
+        raise DataError(
+            f"{labels_path} holds labels {labels.min()}..{labels.max()}: say num_classes={labels.max() + 1}"
+        )
+    return images, labels
+
+
 def _find_idx(folder, name):
     for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
+        try:
+            if path.is_file():
+                return path
+        except OSError as error:
+            raise DataError(f"{folder} cannot be searched ({error}): choose another folder") from error
     raise DataError(f"{folder} holds neither {name} nor {name}.gz: put the four IDX files of the data set there")
 
 
-def _read_idx(path, num_dims):
-    """uint8 array of one IDX file: 0, 0, type, rank, then big-endian 32-bit dimensions, then the values."""
-    header = 4 + 4 * num_dims
+def read_idx(path, num_dims):
+    """uint8 array of one IDX file: 0, 0, type, rank, then big-endian 32-bit dimensions, then the values.
+
+    Raises ``DataError`` for a file of another kind, or one that does not hold what it announces.
+    """
     magic = struct.pack(">HBB", 0, IDX_UINT8, num_dims)
     try:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
-            start = file.read(header)
-            if len(start) < header or start[:4] != magic:
+            start, dimensions = file.read(4), file.read(4 * num_dims)
+            if start != magic:
                 raise DataError(
-                    f"{path} starts with {start[:4].hex()}, not {magic.hex()} (IDX, uint8, {num_dims} dimensions): "
+                    f"{path} starts with {start.hex()}, not {magic.hex()} (IDX, uint8, {num_dims} dimensions): "
                     "it is another kind of file, perhaps a saved error page; fetch it again"
                 )
-            shape = struct.unpack(f">{num_dims}I", start[4:])
-            if math.prod(shape) > MAX_IDX_BYTES:
-                raise DataError(f"{path} announces {shape}, more than {MAX_IDX_BYTES} bytes: it would fill the memory")
-            values = file.read(math.prod(shape) + 1)  # one more than announced: no gzip bomb is unpacked to its end
+            if len(dimensions) < 4 * num_dims:
+                raise DataError(f"{path} ends within its header: fetch it again")
+            shape = struct.unpack(f">{num_dims}I", dimensions)
+            size = math.prod(shape)
+            if not 0 < size <= MAX_IDX_BYTES:
+                raise DataError(f"{path} announces {shape}, not 1 to {MAX_IDX_BYTES:,} bytes of values: fetch it again")
+            values = file.read(size + 1)  # one more than announced: no gzip bomb is unpacked to its end
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}): fetch it again") from error
-    if len(values) != math.prod(shape):
-        less = f"only {len(values)}" if len(values) < math.prod(shape) else "more"
-        raise DataError(f"{path} announces {shape} but holds {less} bytes of values: fetch it again")
+    if len(values) != size:
+        held = "more" if len(values) > size else f"only {len(values)}"
+        raise DataError(f"{path} announces {shape} but holds {held} bytes of values: fetch it again")
     return np.frombuffer(values, np.uint8).reshape(shape)
-
-
-def read_npz(path, names, max_bytes, remedy):
-    """The arrays of an ``.npz`` file as a dict; never a pickle, never more than ``max_bytes``.
-
-    Raises ``DataError`` where it is missing, damaged, too large or holds other arrays than ``names``.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
-        if set(sizes) != set(names):
-            raise DataError(f"{path} holds the arrays {sorted(sizes)}, expected {sorted(names)}: {remedy}")
-        if sum(sizes.values()) > max_bytes:
-            raise DataError(f"{path} would unpack to {sum(sizes.values())} bytes, over {max_bytes}: {remedy}")
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in names}
-        for name, array in arrays.items():
-            if not isinstance(array, np.ndarray):  # numpy hands over what is no array as it is
-                raise DataError(f"{path}: {name} is no array: {remedy}")
-        return arrays
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing: {remedy}") from None
-    except DataError:
-        raise
-    except Exception as error:  # damaged bytes make zipfile, zlib and numpy raise nearly anything
-        raise DataError(f"{path} cannot be read ({type(error).__name__}: {error}): {remedy}") from error
-
-
-def check_images(images):
-    """Raise ``ValueError`` unless uint8, or float in 0..1, of shape ``[n >= 1, rows, columns]``."""
-    shape, dtype = tuple(images.shape), np.dtype(getattr(images.dtype, "as_numpy_dtype", images.dtype))
-    if len(shape) != 3:
-        raise ValueError(
-            f"images have shape {shape}: expected [batch, rows, columns], such as [128, 28, 28]; "
-            "for one image use images[None], for flat ones reshape(-1, 28, 28)"
-        )
-    if 0 in shape:
-        raise ValueError(f"images have shape {shape}: give at least one image")
-    if dtype == np.uint8:
-        return
-    if dtype.kind != "f":
-        raise ValueError(f"images have dtype {dtype}: use uint8 in 0..255 or float in 0..1")
-    values = np.asarray(images)
-    low, high = values.min(), values.max()
-    if not (low >= -1e-6 and high <= 1 + 1e-6):  # also true of NaN
-        raise ValueError(f"float images lie in {low:g}..{high:g}: scale them to 0..1 (divide by 255), without NaN")
-
-
-def check_labels(labels, num_images, num_classes):
-    """Raise ``ValueError`` unless integers ``[num_images]`` in ``0..num_classes-1``."""
-    labels = np.asarray(labels)
-    if labels.shape != (num_images,):
-        raise ValueError(f"labels have shape {labels.shape} for {num_images} images: give one label per image")
-    if labels.dtype.kind not in "iu":
-        raise ValueError(f"labels have dtype {labels.dtype}: use integers, 0..{num_classes - 1}")
-    if labels.min() < 0 or labels.max() >= num_classes:
-        raise ValueError(f"labels lie in {labels.min()}..{labels.max()}: expected 0..{num_classes - 1}")
-
-
-def check_positive(name, value):
-    """Raise ``ValueError`` unless a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} is {value!r}: use a whole number of at least 1")

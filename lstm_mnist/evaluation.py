@@ -6,9 +6,11 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from .data import check_labels, check_positive
+from .checks import check_images, check_labels, check_number, check_positive, check_whole, is_float
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % point
+LARGEST_COUNT = 2**53  # up to here, a float holds every whole number
+MOST_BINS = 10_000
 
 
 class Calibration(NamedTuple):
@@ -20,18 +22,37 @@ class Calibration(NamedTuple):
     expected_error: float  # mean gap of the two, weighted by count (ECE)
 
 
+class PairedTest(NamedTuple):
+    """Two networks' answers to the same examples, counted, and how likely chance alone would part them so."""
+
+    both_right: int
+    only_first: int  # right by the first network alone
+    only_second: int
+    both_wrong: int
+    p_value: float
+
+
 def predict_probabilities(model, images, batch_size=1000):
-    """Softmax probabilities float32 ``[n, num_classes]`` for images ``[n, rows, columns]``."""
-    check_positive("batch_size", batch_size)
-    logits = model.predict(images, batch_size=batch_size, verbose=0)
+    """Softmax probabilities float32 ``[n, num_classes]`` for images ``[n, rows, columns]``.
+
+    ``model`` is a Keras model that gives logits; one in 16-bit arithmetic gives probabilities in float32 too. Raises
+    ``TypeError`` for anything else, ``ValueError`` for images that cannot be read.
+    """
+    batch_size = check_positive("batch_size", batch_size)
+    if not hasattr(model, "predict"):
+        raise TypeError(f"model is of type {type(model).__name__}: give a Keras model, such as an LSTMClassifier")
+    check_images(images)
+    logits = keras.ops.cast(model.predict(images, batch_size=batch_size, verbose=0), "float32")
+    if len(logits.shape) != 2:
+        raise ValueError(f"the model answers in shape {tuple(logits.shape)}: expected logits [n, num_classes]")
     return np.asarray(keras.ops.softmax(logits))
 
 
 def wilson_interval(correct, total, z=Z_95):
     """The interval (low, high) for a share of ``correct`` among ``total``, 95 % by default (Wilson 1927)."""
-    check_positive("total", total)
-    if not 0 <= correct <= total:
-        raise ValueError(f"correct is {correct}: expected 0..{total}")
+    total = check_whole("total", total, 1, LARGEST_COUNT)
+    correct = check_whole("correct", correct, 0, total)
+    z = check_number("z", z, most=100)
     share, z2 = correct / total, z * z
     centre = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = z / (1 + z2 / total) * sqrt(share * (1 - share) / total + z2 / (4 * total * total))
@@ -56,11 +77,13 @@ def confusion_matrix(probabilities, labels):
 
 def calibration(probabilities, labels, bins=10):
     """``Calibration`` of the answers in equally wide bins of confidence (Guo et al. 2017)."""
-    check_positive("bins", bins)
+    bins = check_whole("bins", bins, 1, MOST_BINS)
     probabilities, labels = _checked(probabilities, labels)
-    confidence = probabilities.max(axis=1).astype(np.float64)
+    confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # bin k holds (k/bins, (k+1)/bins]
+    upper_edges = (np.arange(1, bins + 1) / bins).astype(confidence.dtype)
+    place = np.searchsorted(upper_edges, confidence)  # bin k holds (k/bins, (k+1)/bins]
+    place = np.minimum(place, bins - 1)  # a confidence may be rounded to just over 1
     count = np.bincount(place, minlength=bins)
     with np.errstate(invalid="ignore"):
         mean_confidence = np.bincount(place, confidence, bins) / count
@@ -71,19 +94,60 @@ def calibration(probabilities, labels, bins=10):
 
 def most_confident_mistakes(probabilities, labels, most=20):
     """Indices of wrongly answered examples, the surest first, at most ``most``."""
-    check_positive("most", most)
+    most = check_positive("most", most)
     probabilities, labels = _checked(probabilities, labels)
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:most]
 
 
+def paired_test(first, second, labels):
+    """``PairedTest`` of two networks' probabilities ``[n, num_classes]`` for the same examples.
+
+    Examples that both answer rightly or both wrongly tell nothing about which is the better one. Were the networks
+    equally good, each of the others would fall to either side like a fair coin: ``p_value`` is how often that many
+    coins part at least so unevenly (McNemar 1947, with exact binomial probabilities, two-sided). It says nothing about
+    how far other seeds would part.
+    """
+    first, labels = _checked(first, labels)
+    second, _ = _checked(second, labels)
+    first_right = first.argmax(axis=1) == labels
+    second_right = second.argmax(axis=1) == labels
+    only_first = int(np.sum(first_right & ~second_right))
+    only_second = int(np.sum(~first_right & second_right))
+    return PairedTest(
+        both_right=int(np.sum(first_right & second_right)),
+        only_first=only_first,
+        only_second=only_second,
+        both_wrong=int(np.sum(~first_right & ~second_right)),
+        p_value=_fair_coins(only_first, only_second),
+    )
+
+
+def _fair_coins(heads, tails):
+    """How often ``heads + tails`` fair coins part at least as unevenly as this."""
+    coins = heads + tails
+    ways = one_side = 1  # of 2**coins: all coins on one side
+    for k in range(min(heads, tails)):
+        ways = ways * (coins - k) // (k + 1)
+        one_side += ways
+    return min(1.0, 2 * one_side / 2**coins)
+
+
 def _checked(probabilities, labels):
-    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
-    if probabilities.ndim != 2 or 0 in probabilities.shape:
-        raise ValueError(f"probabilities have shape {probabilities.shape}: expected [n, num_classes] with n >= 1")
-    if probabilities.dtype.kind not in "fiu":
-        raise ValueError(f"probabilities have dtype {probabilities.dtype}: use floats, as softmax gives them")
-    if not (probabilities.min() >= 0 and np.allclose(probabilities.sum(axis=1), 1, atol=1e-3)):
+    """Both as arrays, probabilities float32 or float64; ``ValueError`` unless they are what they should be."""
+    probabilities = np.asarray(probabilities)
+    shape, dtype = probabilities.shape, probabilities.dtype
+    if len(shape) != 2 or 0 in shape:
+        raise ValueError(f"probabilities have shape {shape}: expected [n, num_classes] with n >= 1")
+    if not is_float(dtype) and dtype.kind not in "iu":
+        raise ValueError(f"probabilities have dtype {dtype}: use floats, as softmax gives them")
+    rounding = 1e-3
+    if is_float(dtype) and dtype.itemsize == 2:
+        rounding = 1e-2
+    if dtype != np.float32:
+        probabilities = probabilities.astype(np.float64)
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    if not (probabilities.min() >= 0 and np.allclose(sums, 1, atol=rounding)):
         raise ValueError("probabilities do not add up to 1 in each row: apply softmax to logits first")
-    check_labels(labels, *probabilities.shape)
-    return probabilities, labels
+    check_labels(labels, *shape)
+    return probabilities, np.asarray(labels, np.int64)

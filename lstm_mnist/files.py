@@ -1,9 +1,16 @@
-"""Files that are whole or not there: every file that the package keeps is written through ``all_or_nothing``."""
+"""Files that are whole or not there: written all or nothing, and refused where they are damaged."""
 
 import contextlib
 import os
 import tempfile
+import zipfile
 from pathlib import Path
+
+import numpy as np
+
+
+class DataError(ValueError):
+    """A data or weights file that cannot be used; the message names the file, the fault and the remedy."""
 
 
 @contextlib.contextmanager
@@ -33,3 +40,29 @@ def _move(written, place, replaced):
         replaced.parent.mkdir()
         os.replace(place, replaced)
     os.replace(written, place)
+
+
+def read_npz(path, names, max_bytes, remedy):
+    """The arrays of an ``.npz`` file as a dict; never a pickle, never more than ``max_bytes``.
+
+    Raises ``DataError`` where it is missing, damaged, too large or holds other arrays than ``names``.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
+        if set(sizes) != set(names):
+            raise DataError(f"{path} holds the arrays {sorted(sizes)}, expected {sorted(names)}: {remedy}")
+        if sum(sizes.values()) > max_bytes:
+            raise DataError(f"{path} would unpack to {sum(sizes.values())} bytes, over {max_bytes}: {remedy}")
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in names}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):  # numpy hands over what is no array as it is
+                raise DataError(f"{path}: {name} is no array: {remedy}")
+        return arrays
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing: {remedy}") from None
+    except DataError:
+        raise
+    except Exception as error:  # damaged bytes make zipfile, zlib and numpy raise nearly anything
+        raise DataError(f"{path} cannot be read ({type(error).__name__}: {error}): {remedy}") from error

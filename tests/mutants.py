@@ -29,6 +29,8 @@ NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", 
 #: the notebook that teaches a room of the package, by the first part of a module's path
 ROOMS = {
     "data": "01_data.ipynb",
+    "checks": "01_data.ipynb",
+    "files": "01_data.ipynb",
     "lstm": "02_lstm_graph.ipynb",
     "pretrained": "02_lstm_graph.ipynb",
     "training": "03_training.ipynb",
@@ -46,10 +48,9 @@ ROOMS = {
 }
 #: test files of modules that have none of their own name
 TESTS = {
-    "pretrained": "lstm",
+    "checks": "data",
     "checkpoints": "training",
     "pad": "drawing",
-    "better/ledger": "evaluation",
     "bigger/cluster": "sharing",
     "plots/inside": "inside",
     "plots/drawing": "drawing",

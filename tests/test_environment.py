@@ -101,7 +101,7 @@ def test_ci_calls_make_test():
 )
 def test_results_in_readme_are_those_of_the_ledger(row):
     mean, spread, seeds, name = row
-    accuracies = np.array([float(run["test_accuracy"]) for run in read_ledger(name)])
+    accuracies = np.array([run["test_accuracy"] for run in read_ledger(name)])
     assert (f"{accuracies.mean():.4f}", f"{accuracies.std(ddof=1):.4f}", str(len(accuracies))) == (mean, spread, seeds)
 
 

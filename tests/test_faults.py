@@ -4,6 +4,7 @@ The suite runs a sample; ``make faults`` (``LONG_TESTS=1``) kills 20 times and f
 """
 
 import contextlib
+import functools
 import gzip
 import io
 import os
@@ -179,15 +180,14 @@ def refused(path, contents, read, original):
 
 
 @pytest.fixture
-def weights(tmp_path, monkeypatch):
+def weights(tmp_path):
     """A copy of the shipped weights and a reader of them, which a test may damage."""
     path = tmp_path / "2019.npz"
     path.write_bytes((pretrained.WEIGHTS_FOLDER / "2019.npz").read_bytes())
-    monkeypatch.setattr(pretrained, "WEIGHTS_FOLDER", tmp_path)
 
     def read():
-        arrays, recipe = pretrained._read_weights("2019")
-        return [*arrays.values(), np.array(sorted(map(str, recipe.items())))]
+        recipe = lstm_mnist.pretrained_recipe(path)
+        return [*lstm_mnist.load_pretrained(path).get_weights(), np.array(sorted(map(str, recipe.items())))]
 
     return path, read
 
@@ -259,12 +259,11 @@ def test_what_is_no_archive_is_refused(weights, content):
     assert refused(path, [content], read, None) == 1
 
 
-def test_damaged_mnist_is_refused_or_unchanged(tmp_path, monkeypatch):
+def test_damaged_mnist_is_refused_or_unchanged(tmp_path):
     raw = data.MNIST_FILE.read_bytes()
     path = tmp_path / "mnist.npz"
-    monkeypatch.setattr(data, "MNIST_FILE", path)
-    original = data._read_mnist()
-    read = data._read_mnist.__wrapped__
+    original = data.read_mnist(data.MNIST_FILE)
+    read = functools.partial(data.read_mnist, path)
     cuts = truncated(raw, 65_536)
     assert refused(path, cuts, read, original) == len(cuts) > 170
     number = 200 if LONG else 10
@@ -307,7 +306,7 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path):
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(bomb)
     tracemalloc.start()
     with pytest.raises(lstm_mnist.DataError, match=r"announces \(1,\) but holds more bytes"):
-        data._read_idx(tmp_path / "train-labels-idx1-ubyte.gz", 1)
+        data.read_idx(tmp_path / "train-labels-idx1-ubyte.gz", 1)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5_000_000

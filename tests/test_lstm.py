@@ -1,5 +1,3 @@
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -230,70 +228,3 @@ def test_impossible_sizes_are_named(arguments, message):
         lstm_mnist.LSTMClassifier(**arguments)
     with pytest.raises(ValueError, match="units is 0"):
         lstm_mnist.LSTM(0)
-
-
-def test_the_shipped_2019_weights_score_what_their_recipe_says(images):
-    mnist = lstm_mnist.load_mnist()
-    model, recipe = lstm_mnist.load_pretrained("2019"), lstm_mnist.pretrained_recipe("2019")
-    accuracy = {}
-    for name in ("validation", "test"):
-        split = getattr(mnist, name)
-        logits = model.predict(split.images, batch_size=1000, verbose=0)
-        accuracy[name] = np.mean(logits.argmax(axis=1) == split.labels)
-    assert accuracy["validation"] == recipe["validation_accuracy"]
-    assert accuracy["test"] >= 0.982
-    assert {"command", "seed", "steps", "versions"} <= set(recipe)
-
-
-@pytest.fixture
-def weights_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrained, "WEIGHTS_FOLDER", tmp_path)
-    return tmp_path
-
-
-def test_saved_weights_come_back_with_their_recipe(weights_folder, images):
-    model = lstm_mnist.LSTMClassifier(8, num_classes=3)
-    lstm_mnist.save_pretrained(model, weights_folder / "mine.npz", {"seed": 7})
-    np.testing.assert_array_equal(lstm_mnist.load_pretrained("mine")(images[:2]), model(images[:2]))
-    assert lstm_mnist.pretrained_recipe("mine") == {"seed": 7}
-    assert [file.name for file in weights_folder.iterdir()] == ["mine.npz"]
-
-
-def test_a_failed_save_leaves_the_old_file_and_nothing_else(weights_folder):
-    model = lstm_mnist.LSTMClassifier(8)
-    path = weights_folder / "mine.npz"
-    lstm_mnist.save_pretrained(model, path, {})
-    before = path.read_bytes()
-    with pytest.raises(TypeError):
-        lstm_mnist.save_pretrained(model, path, {"not": {1, 2}})
-    assert path.read_bytes() == before
-    assert len(list(weights_folder.iterdir())) == 1
-
-
-def damaged(**changes):
-    model = lstm_mnist.LSTMClassifier(8)
-    arrays = dict(zip(pretrained.ARRAYS, model.get_weights(), strict=True)) | {"recipe": json.dumps({})}
-    return {name: value for name, value in (arrays | changes).items() if value is not None}
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        (damaged(bias=None), r"expected \['bias'"),
-        (damaged(bias=np.zeros(31, np.float32)), r"bias is float32 \[31\], expected finite float32 \[32\]"),
-        (damaged(bias=np.zeros(32)), "bias is float64"),
-        (damaged(bias=np.full(32, np.nan, np.float32)), "finite"),
-        (damaged(kernel=np.array([{}], dtype=object)), "cannot be read"),
-        (damaged(recipe="no json"), "no weights file"),
-    ],
-)
-def test_unusable_weights_are_refused(weights_folder, arrays, message):
-    np.savez(weights_folder / "bad.npz", **arrays)
-    with pytest.raises(lstm_mnist.DataError, match=message):
-        lstm_mnist.load_pretrained("bad")
-
-
-def test_missing_weights_name_those_that_are_there(weights_folder):
-    lstm_mnist.save_pretrained(lstm_mnist.LSTMClassifier(8), weights_folder / "mine.npz", {})
-    with pytest.raises(lstm_mnist.DataError, match=r"best\.npz is missing: .* take one of: mine"):
-        lstm_mnist.load_pretrained("best")

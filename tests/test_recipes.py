@@ -29,19 +29,19 @@ def test_every_row_of_the_ledger_is_named_after_its_command():
         assert recipe in recipes.RECIPES
         name = f"{data}/{recipe}" if data else recipe
         assert row["name"] == (f"{len(seeds.split())} x {name}" if together else name)
-        assert row["seed"] == seeds.split()[0]
-        assert 0.5 < float(row["test_accuracy"]) < 1
+        assert row["seed"] == int(seeds.split()[0])
+        assert 0.5 < row["test_accuracy"] < 1
     assert len({(row["name"], row["seed"]) for row in rows}) == len(rows)
 
 
 @pytest.mark.parametrize("name", recipes.KEPT)
 def test_shipped_weights_have_the_accuracy_that_the_ledger_says(name):
     model, row = lstm_mnist.load_pretrained(name), read_ledger(name)[0]
-    assert row["seed"] == str(lstm_mnist.pretrained_recipe(name)["seed"]) == "0"
+    assert row["seed"] == lstm_mnist.pretrained_recipe(name)["seed"] == 0
     for split, column in (("validation", "validation_accuracy"), ("test", "test_accuracy")):
         data = getattr(lstm_mnist.load_mnist(), split)
         right = model.predict(data.images, batch_size=1000, verbose=0).argmax(axis=1) == data.labels
-        assert right.mean() == float(row[column])
+        assert right.mean() == row[column]
 
 
 def test_the_rate_climbs_for_a_tenth_and_falls_to_nothing():

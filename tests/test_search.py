@@ -34,8 +34,8 @@ def test_each_round_keeps_the_better_half_and_the_best_comes_last(tmp_path, monk
     search.search(((8, 10), (4, 20), (2, 40)), tmp_path / "search.csv")
     rows = read_table(tmp_path / "search.csv")
     degrees = sorted((one["degrees"] for one in search.draw(8)), reverse=True)
-    assert [float(row["degrees"]) for row in rows] == [*degrees, *degrees[4:], *degrees[6:]]
-    assert [row["steps"] for row in rows] == ["10"] * 8 + ["20"] * 4 + ["40"] * 2
+    assert [row["degrees"] for row in rows] == [*degrees, *degrees[4:], *degrees[6:]]
+    assert [row["steps"] for row in rows] == [10] * 8 + [20] * 4 + [40] * 2
     assert [path.name for path in tmp_path.iterdir()] == ["search.csv"]
 
 
@@ -44,21 +44,19 @@ def test_the_stored_table_is_what_the_search_writes():
     numbers = set(range(len(settings)))
     for count, steps in search.ROUNDS:
         played, rest = rest[:count], rest[count:]
-        assert {int(row["steps"]) for row in played} == {steps}
-        assert {int(row["number"]) for row in played} == numbers
+        assert {row["steps"] for row in played} == {steps}
+        assert {row["number"] for row in played} == numbers
         for row in played:
-            assert {name: row[name] for name in settings[0]} == {
-                k: str(v) for k, v in settings[int(row["number"])].items()
-            }
-        losses = [float(row["validation_loss"]) for row in played]
+            assert {name: row[name] for name in settings[0]} == settings[row["number"]]
+        losses = [row["validation_loss"] for row in played]
         assert losses == sorted(losses, reverse=True)
-        numbers = {int(row["number"]) for row in played[count // 2 :]}
+        numbers = {row["number"] for row in played[count // 2 :]}
     assert not rest
 
 
 def test_the_settings_found_are_those_of_the_smallest_loss_in_the_last_round():
-    rows = [row for row in recipes.read_search() if int(row["steps"]) == search.ROUNDS[-1][1]]
-    best = min(rows, key=lambda row: float(row["validation_loss"]))
+    rows = [row for row in recipes.read_search() if row["steps"] == search.ROUNDS[-1][1]]
+    best = min(rows, key=lambda row: row["validation_loss"])
     assert recipes.found() == search.draw(search.ROUNDS[0][0])[int(best["number"])]
 
 

@@ -46,18 +46,18 @@ def test_each_seed_is_a_row_and_a_second_run_replaces_it(ledger):
     ledger([1, 0])
     rows = ledger([0])
     assert [(row["name"], row["seed"], row["test_accuracy"]) for row in rows] == [
-        ("digits", "0", "0.75"),
-        ("digits", "1", "1.0"),
+        ("digits", 0, 0.75),
+        ("digits", 1, 1.0),
     ]
     assert rows[1]["command"] == "python -m lstm_mnist weights digits --seeds 1"
-    assert rows[1]["parameters"] == "7"
+    assert rows[1]["parameters"] == 7
 
 
 def test_networks_together_answer_with_the_mean_of_their_probabilities(ledger):
     together = ledger([0, 1, 2], together=True)[0]
-    assert (together["name"], together["seed"], together["parameters"]) == ("3 x digits", "0", "21")
+    assert (together["name"], together["seed"], together["parameters"]) == ("3 x digits", 0, 21)
     assert together["command"] == "python -m lstm_mnist weights digits --seeds 0 1 2 --together"
-    assert together["test_accuracy"] == "0.75"  # a vote would have 1, the surest of the three 0.25
+    assert together["test_accuracy"] == 0.75  # a vote would have 1, the surest of the three 0.25
 
 
 def test_other_data_come_first_in_the_name_and_last_in_the_command(ledger):

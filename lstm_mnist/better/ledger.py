@@ -1,30 +1,68 @@
 """The ledger: every long run of a recipe, one row a seed, with the command that makes it again."""
 
+import ast
 import csv
 from pathlib import Path
 
-from ..files import all_or_nothing
+from ..files import DataError, all_or_nothing
 
 LEDGER = Path(__file__).parents[1] / "weights" / "ledger.csv"
 
+TEXTS = ("name", "versions", "command")  # every other column of a table holds numbers, or True and False
+
+
+def read_ledger(name, path=LEDGER):
+    """The long runs of recipe ``name``, a dict a seed, as written by ``make weights``.
+
+    ``validation_accuracy`` and ``test_accuracy`` are shares of 1, ``parameters`` is how many weights the network has,
+    ``seconds`` how long it trained. Raises ``ValueError`` where there is no such run.
+    """
+    rows = [row for row in read_table(path) if row["name"] == name]
+    if not rows:
+        raise ValueError(f"{path} has no run named {name!r}: make it with `make weights`")
+    return rows
+
 
 def read_table(path):
-    """The rows of a CSV file, one dict of strings each."""
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
+    """The rows of a CSV file that ``write_table`` wrote, a dict each.
+
+    Raises ``DataError`` with the file's name and line for what is no such table.
+    """
+    line = 0
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, strict=True)
+            rows = []
+            for row in reader:
+                line = reader.line_num
+                rows.append({column: _value(column, text) for column, text in row.items()})
+    except (OSError, ValueError, SyntaxError, TypeError, csv.Error) as error:
+        raise DataError(f"{path}, line {line}, cannot be read ({error}): restore it from the repository") from error
+    return rows
+
+
+def _value(column, text):
+    if text is None or column is None:
+        raise ValueError("it has more or fewer values than there are columns")
+    if column in TEXTS:
+        return text
+    value = ast.literal_eval(text)
+    if not isinstance(value, int | float):
+        raise ValueError(f"{column} is {text!r}, no number")
+    return value
 
 
 def write_table(path, rows):
-    """Write the dicts ``rows``, which have the same keys, as the CSV file ``path``, all or nothing."""
-    with all_or_nothing(path) as beside, open(beside, "w", newline="") as file:
+    """Write the dicts ``rows``, which have the same keys, as the CSV file ``path``, all or nothing.
+
+    Raises ``ValueError`` where there are no rows or their keys differ.
+    """
+    if not rows:
+        raise ValueError(f"{path}: there are no rows to write")
+    for row in rows:
+        if row.keys() != rows[0].keys():
+            raise ValueError(f"{path}: a row has the columns {list(row)}, the first one {list(rows[0])}")
+    with all_or_nothing(path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def read_ledger(name):
-    """The long runs of recipe ``name``, one dict of strings a seed, as written by ``make weights``."""
-    rows = [row for row in read_table(LEDGER) if row["name"] == name]
-    if not rows:
-        raise ValueError(f"{LEDGER} has no run named {name!r}: make it with `make weights`")
-    return rows

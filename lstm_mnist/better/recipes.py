@@ -105,15 +105,15 @@ def climb(steps, peak, beta_2, average, fade=0.0, make_model=LSTMClassifier, **c
 
 
 def read_search():
-    """The runs of ``search``, one dict of strings each: round after round, the best of each round last."""
+    """The runs of ``search``, a dict each: round after round, the best of each round last."""
     return read_table(FOUND)
 
 
 def found():
     """The settings of ``climb`` that ``search`` found."""
     row = read_search()[-1]
-    numbers = ("peak", "beta_2", "fade", "degrees", "scale", "shear", "shift", "bend")
-    return {"average": row["average"] == "True"} | {name: float(row[name]) for name in numbers}
+    names = ("average", "peak", "beta_2", "fade", "degrees", "scale", "shear", "shift", "bend")
+    return {name: row[name] for name in names}
 
 
 def train_best(seed, mnist):

@@ -70,7 +70,6 @@ def _row(name, seed, splits, answers, parameters, seconds, command):
 def _write_ledger(row):
     """Put the row in the ledger, in place of an older one of the same name and seed."""
     rows = read_table(LEDGER) if LEDGER.exists() else []
-    row = {key: str(value) for key, value in row.items()}
     rows = [old for old in rows if (old["name"], old["seed"]) != (row["name"], row["seed"])] + [row]
-    rows.sort(key=lambda old: (old["name"], int(old["seed"])))
+    rows.sort(key=lambda old: (old["name"], old["seed"]))
     write_table(LEDGER, rows)
