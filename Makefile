@@ -22,20 +22,20 @@ notebooks: $(VENV)/installed ## run all notebooks and store their outputs
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=1200 notebooks/*.ipynb notebooks/solutions/*.ipynb
 
 timings: $(VENV)/installed ## measure each notebook's minutes and memory, for README and the notebooks' heads
-	$(QUIET) $(BIN)/python -m lstm_mnist timings
+	$(QUIET) $(BIN)/python -m lstm_mnist timings --keep
 
 RECIPES := 2019 quick every_row scheduled distorted lstm_128 rnn_128 rnn_same_parameters open_i open_f open_o \
 	logistic_regression mlp rnn gru two_layers bidirectional four_ways convolutional columns rows_and_columns patches shuffled_rows
 weights: $(VENV)/installed ## train the shipped weights and the ledger's other runs anew (hours)
 	for run in $(RECIPES) "best --together" "renet --seeds 0 1 2 --together"; do \
-		$(QUIET) $(BIN)/python -m lstm_mnist weights $$run || exit 1; done
+		$(QUIET) $(BIN)/python -m lstm_mnist weights $$run --keep || exit 1; done
 
 figures: $(VENV)/installed ## remake the pictures in figures/ (the pad's need Chromium)
-	$(BIN)/python -m lstm_mnist figures
+	$(BIN)/python -m lstm_mnist figures --keep
 	FIGURES_FOLDER=$(CURDIR)/figures $(BIN)/python -m pytest -q tests/test_browser.py -k "jupyterlab or web_page_is_ready"
 
-bench: $(VENV)/installed ## time steps and whole trainings in the 2019 graph, Keras, PyTorch (if installed) and here (a quarter of an hour)
-	$(BIN)/python -m lstm_mnist bench --quality 3
+bench: $(VENV)/installed ## time steps and whole trainings in the 2019 graph, Keras, PyTorch (if installed) and here (half an hour)
+	$(BIN)/python -m lstm_mnist bench --keep
 
 mutants: $(VENV)/installed ## break the package in the ways of tests/mutants.toml: which tests and notebooks notice? (about half an hour)
 	$(BIN)/python tests/mutants.py

@@ -1,6 +1,10 @@
-"""The commands behind the Makefile: ``python -m lstm_mnist --help`` lists them."""
+"""The commands behind the Makefile. Those that measure or train print what they find; they put it in place of the
+repository's own results only with --keep. Times are those of two cores.
+"""
 
 import argparse
+import sys
+from pathlib import Path
 
 from .better.recipes import RECIPES
 from .better.search import search
@@ -10,46 +14,86 @@ from .commands.predict import predict
 from .commands.timings import timings
 from .commands.weights import SEEDS, weights
 from .commands.workers import workers
+from .pretrained import WEIGHTS_FOLDER
+
+ROOT = Path(__file__).parents[1]
 
 
-def main():
+def main(words=None):
     parser = argparse.ArgumentParser(prog="python -m lstm_mnist", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("weights", help="train a recipe and keep its weights and ledger rows")
+    command = commands.add_parser("weights", help="train a recipe: 20 s a seed (quick) to 10 minutes a seed (best)")
     command.add_argument("name", choices=RECIPES)
     command.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     command.add_argument("--data", help="folder of another data set in MNIST's four IDX files")
     command.add_argument("--together", action="store_true", help="also a row for all seeds' networks as one")
-    commands.add_parser("search", help="search the settings of the recipe `best` on the validation split")
-    commands.add_parser("timings", help="measure each notebook's minutes and memory")
-    command = commands.add_parser("figures", help="remake the README's pictures")
-    command.add_argument("--folder", default="figures")
-    bench.add_arguments(commands.add_parser("bench", help="time the same training here and in its peers"))
-    command = commands.add_parser("workers", help="train on several worker processes, compare with one")
+    add_places(command, "the recipe's rows of lstm_mnist/weights/ledger.csv and, with seed 0, its weights beside it")
+    command = commands.add_parser("search", help="search the settings of the recipe `best` (an hour)")
+    add_places(command, "lstm_mnist/weights/search.csv", required=True)
+    command = commands.add_parser("timings", help="measure each notebook's minutes and memory (10 minutes)")
+    command.add_argument("--keep", action="store_true", help="write them into README.md and the notebooks' heads")
+    command = commands.add_parser("figures", help="remake the README's pictures (half a minute)")
+    add_places(command, "the pictures in figures/", required=True)
+    command = commands.add_parser("bench", help="time the same training here and in its peers (half an hour)")
+    command.add_argument("--rounds", type=int, default=9, help="turns of each side (default 9)")
+    command.add_argument("--torch-python", default=sys.executable, metavar="PATH", help="a Python that has PyTorch")
+    add_places(command, "notebooks/08_bench.json")
+    command = commands.add_parser("workers", help="train on several worker processes, compare with one (a minute)")
     command.add_argument("--count", type=int, default=2)
     command.add_argument("--steps", type=int, default=200)
-    command.add_argument(
-        "--measure", action="store_true", help="time arrangements instead, for notebook 10 (3 minutes)"
-    )
-    command = commands.add_parser("predict", help="read a folder of pictures of one digit each")
+    command.add_argument("--measure", action="store_true", help="time arrangements instead (3 minutes)")
+    add_places(command, "notebooks/10_scaling.json, with --measure")
+    command = commands.add_parser("predict", help="read a folder of pictures of one digit each (seconds)")
     command.add_argument("folder")
     command.add_argument("--weights", default="best", help="name of the shipped weights")
-    arguments = parser.parse_args()
-    if arguments.command == "timings":
-        timings()
-    elif arguments.command == "weights":
-        weights(arguments.name, arguments.seeds, arguments.data, arguments.together)
+    arguments = parser.parse_args(words)
+    run(arguments)
+
+
+def add_places(command, kept, required=False):
+    places = command.add_mutually_exclusive_group(required=required)
+    places.add_argument("--keep", action="store_true", help=f"replace {kept}, which the repository tracks")
+    places.add_argument("--folder", type=Path, help="write the results there instead; it is made where it is missing")
+
+
+def place(arguments, tracked):
+    """The folder for results: ``tracked`` with --keep, that of --folder, or None; says which."""
+    if arguments.keep:
+        print(f"the results go to {tracked.relative_to(ROOT)}, in place of those that are there", flush=True)
+        return tracked
+    if arguments.folder:
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+        return arguments.folder
+    print("the results are printed only: give --folder FOLDER to write them there, or --keep to replace", end=" ")
+    print(f"those in {tracked.relative_to(ROOT)}", flush=True)
+    return None
+
+
+def run(arguments):
+    if arguments.command == "weights":
+        folder = place(arguments, WEIGHTS_FOLDER)
+        weights(arguments.name, arguments.seeds, arguments.data, arguments.together, folder)
     elif arguments.command == "search":
-        search()
+        search(path=file_in(place(arguments, WEIGHTS_FOLDER), "search.csv"))
+    elif arguments.command == "timings":
+        timings(arguments.keep)
     elif arguments.command == "figures":
-        for path in make_figures(arguments.folder):
+        for path in make_figures(place(arguments, ROOT / "figures")):
             print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    elif arguments.command == "bench":
+        output = file_in(place(arguments, ROOT / "notebooks"), bench.DEFAULT_OUTPUT.name)
+        bench.bench(output, arguments.rounds, arguments.torch_python)
     elif arguments.command == "predict":
         predict(arguments.folder, arguments.weights)
-    elif arguments.command == "workers":
-        scaling.measure() if arguments.measure else workers(arguments.count, arguments.steps)
+    elif arguments.measure:
+        scaling.measure(file_in(place(arguments, ROOT / "notebooks"), scaling.DEFAULT_OUTPUT.name))
     else:
-        bench.bench(arguments)
+        workers(arguments.count, arguments.steps)
+
+
+def file_in(folder, name):
+    """``None`` without a folder."""
+    return folder / name if folder else None
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""The bench's arithmetic and its processes, without timing anything that matters."""
+"""The bench's arithmetic, its turns and its processes, without timing anything that matters."""
 
-import argparse
-import functools
+import itertools
 import json
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from lstm_mnist import faster, plots
-from lstm_mnist.commands import bench
+from lstm_mnist import LSTM, plots
+from lstm_mnist.commands import bench, peers
+from lstm_mnist.processes import ChildError
 
+SMALL = {"batch": 4, "time_steps": 28, "units": 8}
 RESULT = {
     "date": "2026-01-01",
     "machine": {"processor": "a processor", "cores": 2},
@@ -42,54 +42,87 @@ def test_table_shows_ratios_and_what_is_missing(capsys):
     assert "missing: No module named 'torch'" in printed
 
 
-def test_a_side_that_cannot_start_says_why():
-    with pytest.raises(RuntimeError, match="KeyError"):
-        bench.Process("nobody", {"intra": 1, "inter": 1}, sys.executable)
+def test_a_program_that_cannot_start_says_why():
+    with bench.start("nobody", {}, **SMALL) as child, pytest.raises(ChildError, match="KeyError"):
+        bench.ready(child)
 
 
-def test_a_side_takes_orders():
-    process = bench.Process("fast", {"intra": 1, "inter": 2}, batch=4, units=8)
-    answer = process.order("train", 3)
-    profile = process.order("profile")["value"]
-    process.close()
-    assert answer["value"] > 0
-    assert process.first_step > 0
-    assert all(milliseconds > 0 for milliseconds in profile.values())
+def test_a_program_of_this_package_takes_orders():
+    with bench.start("fast", {"intra": 1, "inter": 2, "onednn": 0}, **SMALL) as child:
+        assert bench.ready(child) > 0
+        assert bench.step_ms(child, 3) > 0
+        assert child.ask(["predict"]) > 0
+        assert all(milliseconds > 0 for milliseconds in child.ask(["profile"]).values())
 
 
-@pytest.mark.parametrize("arithmetic", [bench.two_products, functools.partial(bench.two_products, one_tanh=True),
-                                        bench.one_product])  # fmt: skip
+@pytest.mark.parametrize("arithmetic", [bench.two_products, bench.one_tanh, bench.one_product])
 def test_a_rung_computes_what_the_layer_does(arithmetic):
-    rng = np.random.default_rng(0)
-    x, *weights = (tf.constant(rng.normal(size=size), tf.float32) for size in ((4, 5, 3), (3, 16), (4, 16), (16,)))
-    ours, theirs = (lstm(x, None, *weights, False) for lstm in (bench.in_halves(arithmetic), faster.lstm))
-    for a, b in zip(ours[1:], theirs[1:], strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-6)
+    rung, layer = bench.Rung(4, arithmetic), LSTM(4)
+    x = tf.constant(np.random.default_rng(0).normal(size=(4, 5, 3)), tf.float32)
+    rung.build(x.shape)
+    layer.build(x.shape)
+    rung.set_weights(layer.get_weights())
+    np.testing.assert_allclose(rung(x), layer(x), atol=1e-6)
 
 
-def test_rungs_and_recipes_are_sides():
-    assert {side for side, _ in bench.LADDER.values()} <= set(bench.MAKERS)
-    assert {side for *_, side in bench.QUALITY.values()} <= set(bench.SIDES)
+def test_batches_are_mnists_pixels_in_order():
+    images, labels = peers.digits(batch=3, time_steps=28, count=2)
+    with np.load(peers.MNIST_FILE) as archive:
+        np.testing.assert_array_equal(images, archive["x_train"][:6])
+        np.testing.assert_array_equal(labels, archive["y_train"][:6])
+        long, _ = peers.digits(batch=1, time_steps=56, count=1)
+        np.testing.assert_array_equal(long[0], archive["x_train"][:2].reshape(56, 28))
 
 
-def test_quality_is_timed_to_the_end_and_read_once(monkeypatch):
-    class Process:
-        first_step = 12.34
+def test_programs_and_recipes_of_the_tables_exist():
+    programs = {*peers.PROGRAMS, *bench.PROGRAMS}
+    assert {program for _, program, _ in bench.SIDES.values()} <= programs
+    assert {program for program, _ in bench.LADDER.values()} <= programs
+    assert set(bench.TRAININGS) == {*peers.RECIPES, *bench.RECIPES_HERE}
+    assert {side for _, side in bench.TRAININGS.values()} <= set(bench.SIDES)
 
-        def __init__(self, recipe, settings, seed):
-            started.append((recipe, settings, seed))
 
-        def order(self, do):
-            return {"value": 0.98765}
+def test_sides_take_turns_and_the_first_round_is_not_counted():
+    clock, order = itertools.count(), []
 
-        def close(self):
-            pass
+    def measure(name, side):
+        order.append(name + side)
+        return next(clock)
 
+    assert bench.in_turn({"a": "x", "b": "y"}, measure, rounds=2) == {"a": [2, 4], "b": [3, 5]}
+    assert order == ["ax", "by"] * 3
+
+
+class Learner:
+    """A child whose training is over at once."""
+
+    process = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def ask(self, order):
+        return 0.98765
+
+
+def test_trainings_are_timed_to_the_end_and_read_once(monkeypatch):
     started = []
-    monkeypatch.setattr(bench, "Process", Process)
-    result = bench.quality({"2019": "a", "fast": "b"}, 2)
-    assert started == [("2019 recipe", "a", 0), ("quick recipe", "b", 0), ("2019 recipe", "a", 1),
-                       ("quick recipe", "b", 1)]  # fmt: skip
+
+    def start(*what, **work):
+        started.append((*what, work))
+        return Learner()
+
+    monkeypatch.setattr(bench, "start", start)
+    monkeypatch.setattr(bench, "ready", lambda child: 12.34)
+    result = bench.measure_trainings({"2019": "a", "fast": "b"}, seeds=2)
+    assert started == [
+        (name, settings, {"seed": seed})
+        for seed in (0, 1)
+        for name, settings in (("2019 recipe", "a"), ("quick recipe", "b"))
+    ]
     assert result["quick recipe"]["seconds"] == [12.3, 12.3]
     assert result["2019 recipe"]["test_accuracy"] == [0.9877, 0.9877]
 
@@ -98,20 +131,18 @@ def test_every_part_is_kept_before_the_next_begins(monkeypatch, tmp_path):
     output = tmp_path / "bench.json"
     output.write_text('{"quality": "of old"}')
     part = {"sides": {"fast": RESULT["sides"]["fast"] | {"settings": {}}}, "missing": {}, "peak_gflops": 100.0}
-    monkeypatch.setattr(bench, "table", lambda *_: part)
-    monkeypatch.setattr(bench, "ladder", lambda _: {"a rung": [1.0]})
-    monkeypatch.setattr(bench, "profiled", lambda _: {})
+    monkeypatch.setattr(bench, "measure_sides", lambda *_: part)
+    monkeypatch.setattr(bench, "measure_ladder", lambda _: {"a rung": [1.0]})
 
-    def growth(*_):
+    def cut_off(*_):
         kept = json.loads(output.read_text())
         assert kept["sides"]
         assert kept["ladder"] == {"a rung": [1.0]}
         raise RuntimeError("cut off")
 
-    monkeypatch.setattr(bench, "growth", growth)
-    arguments = argparse.Namespace(output=output, torch_python="python", rounds=1, quality=0, growth=True)
+    monkeypatch.setattr(bench, "measure_profile", cut_off)
     with pytest.raises(RuntimeError, match="cut off"):
-        bench.bench(arguments)
+        bench.bench(output, rounds=1)
     assert json.loads(output.read_text())["quality"] == "of old"
 
 

@@ -30,13 +30,12 @@ def ledger(tmp_path, monkeypatch):
     models = [Surest([0, 1, 9, 3], 1.5), Surest([0, 1, 2, 3], 1.5), Surest([9, 9, 2, 9], [[3], [2], [2], [2]])]
     split = SimpleNamespace(images=np.zeros((4, 28, 28), np.uint8), labels=LABELS)
     splits = SimpleNamespace(train=None, validation=split, test=split)
-    monkeypatch.setattr(weights, "LEDGER", tmp_path / "ledger.csv")
     monkeypatch.setattr(weights, "RECIPES", {"digits": lambda seed, data: (models[seed], {})})
     monkeypatch.setattr(weights, "load_mnist", lambda: splits)
     monkeypatch.setattr(weights, "load_idx", lambda folder: splits)
 
     def run(*arguments, **options):
-        weights.weights("digits", *arguments, **options)
+        weights.weights("digits", *arguments, folder=tmp_path, **options)
         return read_table(tmp_path / "ledger.csv")
 
     return run
@@ -76,3 +75,11 @@ def test_a_recipe_with_kept_weights_keeps_those_of_the_first_seed_on_mnist_alone
     ledger([0])
     assert kept[0][0] == "digits.npz"
     assert kept[0][1]["validation_accuracy"] == 0.75
+
+
+def test_without_a_folder_a_run_is_printed_and_nothing_written(tmp_path, ledger, monkeypatch, capsys):
+    monkeypatch.setattr(weights, "KEPT", ("digits",))
+    monkeypatch.setattr(weights, "save_pretrained", None)
+    weights.weights("digits", [0])
+    assert "'test_accuracy': 0.75" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())

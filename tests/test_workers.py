@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -79,16 +80,7 @@ def test_workers_too_slow_for_the_time_limit_are_stopped():
     assert workers.processes[0].poll() is not None
 
 
-PARENT = """
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where pytest itself was started in the background
-from lstm_mnist.bigger.workers import Workers
-if sys.platform == "linux":
-    os.environ["PYTHONPATH"] = os.pathsep.join([sys.argv[1], *filter(None, [os.environ.get("PYTHONPATH")])])
-with Workers(2, steps=10**9, num_hidden=8) as workers:
-    print(*(process.pid for process in workers.processes), flush=True)
-    workers.wait()
-"""
+PARENT = Path(__file__).parent / "programs" / "parent_of_workers.py"
 HELD_UP = "import ctypes; ctypes.PyDLL(None).sleep(600)"  # with Python's lock in hand, as TensorFlow waits for workers
 
 
@@ -96,7 +88,7 @@ HELD_UP = "import ctypes; ctypes.PyDLL(None).sleep(600)"  # with Python's lock i
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_the_process_that_started_it(end, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(HELD_UP)
-    command, environment = [sys.executable, "-c", PARENT, tmp_path], os.environ | {"TMPDIR": str(tmp_path)}
+    command, environment = [sys.executable, PARENT, tmp_path], os.environ | {"TMPDIR": str(tmp_path)}
     parent = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     workers = [int(pid) for pid in parent.stdout.readline().split()]
     time.sleep(0.5)

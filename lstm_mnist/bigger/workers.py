@@ -8,10 +8,8 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -21,12 +19,9 @@ import numpy as np
 
 from ..data import check_positive, load_mnist
 from ..lstm import LSTMClassifier
-from ..processes import peak_memory
+from ..processes import Child, end_with_parent, peak_memory
 from ..training import train
 from . import cluster, sharing
-
-if sys.platform == "linux":
-    import fcntl
 
 
 class Run(NamedTuple):
@@ -51,7 +46,8 @@ def run_workers(count=2, time_limit=600, **orders):
 class Workers:
     """Worker processes that train as ordered, a context: however it is left, none of them is left behind.
 
-    ``processes`` are the ``subprocess.Popen`` objects. They train ``LSTMClassifier(num_hidden)`` on MNIST by ``train``.
+    ``processes`` are their ``subprocess.Popen`` objects. They train ``LSTMClassifier(num_hidden)`` on MNIST by
+    ``train``.
     """
 
     def __init__(
@@ -71,37 +67,19 @@ class Workers:
         orders["settings"] = {"steps": steps, "batch_size": batch_size, "seed": seed, "print_every": 0}
         orders["settings"] |= {"checkpoint_folder": folder, "checkpoint_every": checkpoint_every}
         self.folder = tempfile.TemporaryDirectory()
-        self.processes, self.logs = [], []
-        self.lifelines = []  # the workers' standard input: nothing comes but its end, when this process ends
+        self.children = []
         orders["folder"] = self.folder.name
-        addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
+        command = [sys.executable, "-c", "from lstm_mnist.bigger import workers; workers.work()", json.dumps(orders)]
         try:
-            for n in range(count):
-                config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": n}}
-                self._start({"TF_CONFIG": json.dumps(config), "LSTM_MNIST_PROGRESS": "0"}, orders)
+            for config in cluster_configs(count):
+                self.children.append(Child(command, {"TF_CONFIG": config, "LSTM_MNIST_PROGRESS": "0"}))
         except BaseException:
             self.stop()
             raise
 
-    def _start(self, environment, orders):
-        self.logs.append(tempfile.TemporaryFile("w+"))  # noqa: SIM115
-        end, ours = os.pipe()
-        self.lifelines.append(open(ours, "wb"))  # noqa: SIM115
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-c", "from lstm_mnist.bigger import workers; workers.work()", json.dumps(orders)],
-                env=os.environ | environment,
-                stdin=end,
-                stdout=self.logs[-1],
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches this process alone
-            )
-            self.processes.append(process)
-            if sys.platform == "linux":  # SIGIO, which ends it, when the lifeline closes: even while Python is held up
-                fcntl.fcntl(end, fcntl.F_SETOWN, process.pid)
-                fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_ASYNC)
-        finally:
-            os.close(end)
+    @property
+    def processes(self):
+        return [child.process for child in self.children]
 
     def __enter__(self):
         return self
@@ -129,23 +107,24 @@ class Workers:
         for n, code in enumerate(codes):
             if code is not None and code < 0:
                 return f"worker {n} was killed ({signal.Signals(-code).name}), the others were stopped"
-        words = []
-        for n, code in enumerate(codes):
-            self.logs[n].seek(0)
-            if code:
-                words.append(f"worker {n}: {(self.logs[n].read().strip().splitlines() or ['no word'])[-1]}")
+        words = [f"worker {n}: {self.children[n].last_word()}" for n, code in enumerate(codes) if code]
         return "all workers were stopped, for one failed; " + "; ".join(words)
 
     def stop(self):
         """End every process that has not ended, and wait until it has."""
-        for process in self.processes:
-            with contextlib.suppress(OSError):
-                process.kill()
-        for process in self.processes:
-            process.wait()
-        for file in self.logs + self.lifelines:
-            file.close()
+        for child in self.children:
+            child.process.kill()  # all at once, before any is waited for
+        for child in self.children:
+            child.stop()
         self.folder.cleanup()
+
+
+def cluster_configs(count):
+    """``TF_CONFIG`` of each of ``count`` workers on free ports of this machine."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
+    return [
+        json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": n}}) for n in range(count)
+    ]
 
 
 def free_ports(count):
@@ -158,16 +137,6 @@ def free_ports(count):
 
 
 # --- a worker's process --------------------------------------------------------------------------------------------
-
-
-def _end_with_parent():
-    """End this process when the one that holds its standard input ends."""
-
-    def watch():
-        sys.stdin.read()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _train_as_ordered(folder, seed, num_hidden, implementation, settings):
@@ -194,7 +163,7 @@ def _train_as_ordered(folder, seed, num_hidden, implementation, settings):
 
 def work():
     """The whole life of a worker process that ``Workers`` started."""
-    _end_with_parent()
+    end_with_parent()
     status = 0
     try:
         _train_as_ordered(**json.loads(sys.argv[1]))

@@ -1,49 +1,57 @@
 """``python -m lstm_mnist bench``: the same training in several programs, each in its own process, in turn.
 
-This file imports no TensorFlow and no other module of the package: as a script it is also what each peer's process
-runs, under that peer's own Python. A process takes orders, one JSON line each, and answers with one.
+Run as a module it is also what a process of this package's own programs does; the peers' is ``peers``.
 """
 
+import contextlib
 import datetime
-import functools
 import json
 import os
 import platform
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
+import tensorflow as tf
+
+from .. import LSTM, LSTMClassifier, load_mnist
+from ..better import networks
+from ..better.recipes import RECIPES
+from ..files import all_or_nothing
+from ..processes import Child, ChildError, peak_memory
+from ..training import make_train_steps
+from . import peers
+from .peers import CLASSES, COUNT, FEATURES, WORK
 
 DEFAULT_OUTPUT = Path(__file__).resolve().parents[2] / "notebooks" / "08_bench.json"
-MNIST_FILE = Path(__file__).resolve().parents[1] / "mnist.npz"
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-WORK = {"batch": 128, "time_steps": 28, "units": 128}
-FEATURES, CLASSES = 28, 10
-COUNT = 20  # batches that a process holds ready, and steps of one call where a side can take many
 
-TOGETHER = {"intra": CORES, "inter": CORES, "onednn": 1}  # TensorFlow's default: an operation may use all cores
+AS_IT_COMES = {}
+TOGETHER = {"intra": CORES, "inter": CORES, "onednn": 1}  # an operation may use all cores
 SIDE_BY_SIDE = {"intra": 1, "inter": CORES, "onednn": 1}  # one core an operation, several operations at once
 WITHOUT = {"onednn": 0}
 DEFAULTS = (TOGETHER, TOGETHER | WITHOUT)
 ANY = (*DEFAULTS, SIDE_BY_SIDE, SIDE_BY_SIDE | WITHOUT)
-#: side: (what it is, the settings it chooses its own best from)
+#: side: (what it is, its program, the settings it chooses its own best from)
 SIDES = {
-    "2019": ("the 2019 program's graph", ANY),
-    "keras": ("keras.layers.LSTM, fit, defaults", DEFAULTS),
-    "keras many": ("keras.layers.LSTM, fit, 20 steps a call", ANY),
-    "keras unrolled": ("keras.layers.LSTM, fit, unrolled", DEFAULTS),
-    "keras jit": ("keras.layers.LSTM, fit, XLA", DEFAULTS),
-    "torch": ("PyTorch nn.LSTM", ({"intra": CORES}, {"intra": 1})),
-    "plain": ("lstm_mnist, plain", ANY),
-    "fast": ("lstm_mnist, fast", ANY),
+    "fast default": ("lstm_mnist, as a reader gets it", "fast", (AS_IT_COMES,)),
+    "keras default": ("keras.layers.LSTM, fit, as it comes", "keras", (AS_IT_COMES,)),
+    "torch default": ("PyTorch nn.LSTM, as it comes", "torch", (AS_IT_COMES,)),
+    "2019": ("the 2019 program's graph", "2019", ANY),
+    "keras": ("keras.layers.LSTM, fit", "keras", DEFAULTS),
+    "keras many": ("keras.layers.LSTM, fit, 20 steps a call", "keras many", ANY),
+    "keras unrolled": ("keras.layers.LSTM, fit, unrolled", "keras unrolled", DEFAULTS),
+    "keras jit": ("keras.layers.LSTM, fit, XLA", "keras jit", DEFAULTS),
+    "torch": ("PyTorch nn.LSTM", "torch", ({"intra": CORES}, {"intra": 1})),
+    "plain": ("lstm_mnist, plain", "plain", ANY),
+    "fast": ("lstm_mnist, fast", "fast", ANY),
 }
-PEERS = ("2019", "keras", "keras many", "keras unrolled", "keras jit", "torch", "2019 recipe")
-#: rung: (side, settings), each with what the rungs before it have
+#: rung: (program, settings), each with what the rungs before it have
 LADDER = {
     "the plain layer": ("plain, one step a call", TOGETHER | WITHOUT),
     "oneDNN": ("plain, one step a call", TOGETHER),
@@ -54,11 +62,13 @@ LADDER = {
     "the backward pass by hand": ("fast", SIDE_BY_SIDE),
     "without oneDNN again": ("fast", SIDE_BY_SIDE | WITHOUT),
 }
-GROWTH = {
-    "batch": (32, 128, 512, 2048),
-    "time_steps": (28, 112, 392, 784),
-    "units": (32, 128, 512),
+GROWTH = {"batch": (32, 128, 512, 2048), "time_steps": (28, 112, 392, 784), "units": (32, 128, 512)}
+#: recipe: (what it is, the side whose settings it takes)
+TRAININGS = {
+    "2019 recipe": ("the 2019 program, 5,000 steps", "2019"),
+    "quick recipe": ("the quick recipe", "fast"),
 }
+SEEDS = 3
 
 
 def products(batch, time_steps, units):
@@ -67,133 +77,17 @@ def products(batch, time_steps, units):
     return 2 * batch * time_steps * 4 * units * (joint + joint + units)
 
 
-# --- one process: a side at work ---------------------------------------------------------------------------------
+# --- this package's own programs, in a process of their own --------------------------------------------------------
 
 
-def digits(batch, time_steps, count):
-    """Images uint8 ``[count * batch, time_steps, 28]`` and labels uint8: MNIST's pixels, in order."""
-    with np.load(MNIST_FILE) as archive:
-        images, labels = archive["x_train"], archive["y_train"]
-    size = count * batch
-    if time_steps != 28:
-        images = images[: -(-size * time_steps // 28)]
-    return np.resize(images, (size, time_steps, FEATURES)), np.resize(labels, size)
-
-
-def test_digits():
-    with np.load(MNIST_FILE) as archive:
-        return archive["x_test"]
-
-
-def scaled(images):
-    return images.astype(np.float32) / np.float32(255)
-
-
-def start_tensorflow(settings):
-    """TensorFlow, imported with the side's threads."""
-    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow")
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(settings["intra"])
-    tf.config.threading.set_inter_op_parallelism_threads(settings["inter"])
-    return tf
-
-
-def graph_2019(settings, time_steps, units, seed=0):
-    """The 2019 program: placeholders, BasicLSTMCell, static_rnn; one step and the predictions, by ``session.run``."""
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    tf = start_tensorflow(settings).compat.v1
-    tf.disable_eager_execution()
-    tf.set_random_seed(seed)
-    x, y = tf.placeholder("float", [None, time_steps, FEATURES]), tf.placeholder("float", [None, CLASSES])
-    weights, biases = tf.Variable(tf.random_normal([units, CLASSES])), tf.Variable(tf.random_normal([CLASSES]))
-    cell = tf.nn.rnn_cell.BasicLSTMCell(units, forget_bias=1.0)
-    outputs, _ = tf.nn.static_rnn(cell, tf.unstack(x, time_steps, 1), dtype=tf.float32)
-    logits = tf.matmul(outputs[-1], weights) + biases
-    prediction = tf.nn.softmax(logits)
-    loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(logits=logits, labels=y))
-    update = tf.train.AdamOptimizer().minimize(loss)
-    session = tf.Session()
-    session.run(tf.global_variables_initializer())
-
-    def step(images, labels):
-        session.run(update, {x: images, y: labels})
-
-    def predict(test):
-        return np.concatenate([session.run(prediction, {x: part}) for part in np.split(scaled(test), 10)])
-
-    return step, predict
-
-
-def make_2019(settings, batch, time_steps, units, count):
-    step, predict = graph_2019(settings, time_steps, units)
-    images, labels = digits(batch, time_steps, count)
-    images, labels = scaled(images), np.eye(CLASSES, dtype=np.float32)[labels]
-
-    def train(steps):
-        for n in range(steps):
-            here = slice(n % count * batch, (n % count + 1) * batch)
-            step(images[here], labels[here])
-
-    return train, predict
-
-
-def make_keras(settings, batch, time_steps, units, count, unroll=False, steps_per_execution=1, jit=False):
-    tf = start_tensorflow(settings)
-    import keras
-
-    images, labels = digits(batch, time_steps, count)
-    images = scaled(images)
-    model = keras.Sequential(
-        [
-            keras.Input((time_steps, FEATURES), batch_size=batch if unroll else None),
-            keras.layers.LSTM(units, unroll=unroll),
-            keras.layers.Dense(CLASSES),
-        ]
-    )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss, metrics=["accuracy"], steps_per_execution=steps_per_execution, jit_compile=jit)
-
-    class Clock(keras.callbacks.Callback):
-        """From the first batch's begin to the last one's end: what ``fit`` does before and after is not counted."""
-
-        def on_train_begin(self, logs=None):
-            self.start = None
-
-        def on_train_batch_begin(self, batch, logs=None):
-            self.start = self.start or time.perf_counter()
-
-        def on_train_batch_end(self, batch, logs=None):
-            self.seconds = time.perf_counter() - self.start
-
-    clock = Clock()
-
-    def train(steps):
-        end = min(steps, count) * batch
-        options = {"batch_size": batch, "epochs": -(-steps // count), "shuffle": False, "verbose": 0}
-        model.fit(images[:end], labels[:end], callbacks=[clock], **options)
-        return clock.seconds
-
-    run = tf.function(lambda part: model(part), jit_compile=jit)
-    return train, lambda test: np.concatenate([run(tf.constant(part)) for part in np.split(scaled(test), 10)])
-
-
-def make_ours(settings, batch, time_steps, units, count, implementation="fast", arithmetic=None, steps_a_call=COUNT):
-    """``arithmetic`` takes the place of ``faster.lstm``: a rung of the ladder."""
-    tf = start_tensorflow(settings)
-    import keras
-
-    from lstm_mnist import LSTMClassifier, faster
-    from lstm_mnist.training import make_train_steps
-
-    faster.lstm = arithmetic or faster.lstm
-
-    images, labels = digits(batch, time_steps, count)
+def make_ours(settings, batch, time_steps, units, make_model=LSTMClassifier, steps_a_call=COUNT):
+    """The loop of ``train`` on ``make_model(units)``; see ``peers``."""
+    peers.start_tensorflow(settings)
+    count = peers.count_for(batch, time_steps)
+    images, labels = peers.digits(batch, time_steps, count)
     images = tf.constant(images.reshape(count, batch, time_steps, FEATURES))
     labels = tf.constant(labels.reshape(count, batch))
-    model = LSTMClassifier(units)
-    model.lstm.implementation = implementation
-    optimizer = keras.optimizers.Adam()
+    model, optimizer = make_model(units), keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
     steps_of = make_train_steps(model, optimizer, [batch, time_steps, FEATURES])
 
@@ -206,120 +100,118 @@ def make_ours(settings, batch, time_steps, units, count, implementation="fast", 
     return train, lambda test: np.concatenate([run(tf.constant(part)) for part in np.split(test, 10)])
 
 
-def make_torch(settings, batch, time_steps, units, count):
-    import torch
-
-    torch.set_num_threads(settings["intra"])
-    images, labels = digits(batch, time_steps, count)
-    # rows first: the layout that nn.LSTM computes in, so nothing is turned round at each step
-    images = torch.from_numpy(scaled(images)).reshape(count, batch, time_steps, FEATURES).transpose(1, 2).contiguous()
-    labels = torch.from_numpy(labels.astype(np.int64)).reshape(count, batch)
-    recurrent, output = torch.nn.LSTM(FEATURES, units), torch.nn.Linear(units, CLASSES)
-    optimizer = torch.optim.Adam([*recurrent.parameters(), *output.parameters()])
-
-    def train(steps):
-        for n in range(steps):
-            optimizer.zero_grad()
-            outputs, _ = recurrent(images[n % count])
-            torch.nn.functional.cross_entropy(output(outputs[-1]), labels[n % count]).backward()
-            optimizer.step()
-
-    def predict(test):
-        with torch.inference_mode():
-            parts = torch.from_numpy(scaled(test)).split(1000)
-            return torch.cat([output(recurrent(part.transpose(0, 1))[0][-1]) for part in parts]).numpy()
-
-    return train, predict
+def plain(units):
+    model = LSTMClassifier(units)
+    model.lstm.implementation = "plain"
+    return model
 
 
-def two_products(x, kernel, recurrent_kernel, bias, one_tanh=False):
-    """The plain layer's rows, with three sigmoids and a tanh or with one tanh for all gates; the last h and c."""
-    import tensorflow as tf
+def make_plain(*work, **options):
+    return make_ours(*work, **options, make_model=plain)
 
-    from lstm_mnist import faster
 
-    halve = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), recurrent_kernel.shape[0]) if one_tanh else 1
-    projected, recurrent_kernel = tf.tensordot(x, kernel * halve, 1) + bias * halve, recurrent_kernel * halve
+def make_plain_one_step(*work, **options):
+    return make_plain(*work, **options, steps_a_call=1)
+
+
+class Rung(LSTM):
+    """The layer with ``arithmetic(x, kernel, recurrent_kernel, bias)``, the last h, for each half of the batch."""
+
+    def __init__(self, units, arithmetic):
+        super().__init__(units)
+        self.arithmetic = arithmetic
+
+    def call(self, x):
+        weights = [tf.convert_to_tensor(weight) for weight in self.weights]
+        return tf.concat([self.arithmetic(half, *weights) for half in tf.split(x, 2)], axis=0)
+
+
+def two_products(x, kernel, recurrent_kernel, bias):
+    """The plain layer's rows: a product for all rows, then one a row; three sigmoids and a tanh."""
+    projected = tf.tensordot(x, kernel, 1) + bias
     h = c = tf.zeros_like(projected[:, 0, : recurrent_kernel.shape[0]])
     for row in tf.unstack(projected, axis=1):
-        gates = row + h @ recurrent_kernel
-        if one_tanh:
-            i, f, candidate, o = faster._split(tf.tanh(gates))
-        else:
-            i, f, candidate, o = tf.split(gates, 4, axis=1)
-            i, f, candidate, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(candidate), tf.sigmoid(o)
-        c = f * c + i * candidate
-        h = o * tf.tanh(c)
-    return h, c
+        i, f, candidate, o = tf.split(row + h @ recurrent_kernel, 4, axis=1)
+        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(candidate)
+        h = tf.sigmoid(o) * tf.tanh(c)
+    return h
+
+
+def one_tanh(x, kernel, recurrent_kernel, bias):
+    """The same with sigmoid(z) = (tanh(z / 2) + 1) / 2, the halves already in the weights."""
+    halves = halves_for_gates(recurrent_kernel.shape[0])
+    projected, recurrent_kernel = tf.tensordot(x, kernel * halves, 1) + bias * halves, recurrent_kernel * halves
+    h = c = tf.zeros_like(projected[:, 0, : recurrent_kernel.shape[0]])
+    for row in tf.unstack(projected, axis=1):
+        h, c = step_with_one_tanh(row + h @ recurrent_kernel, c)
+    return h
 
 
 def one_product(x, kernel, recurrent_kernel, bias):
-    """The fast layer's rows, differentiated by TensorFlow; the last h and c."""
-    import tensorflow as tf
-
-    from lstm_mnist import faster
-
-    h = c = tf.zeros([x.shape[0], recurrent_kernel.shape[0]])
-    every_h, every_c, _ = faster._forward(x, h, c, tf.concat([kernel, recurrent_kernel], axis=0), bias)
-    return every_h[-1], every_c[-1]
-
-
-def in_halves(rows):
-    """``rows`` of each half of the batch, as ``faster.lstm`` is called."""
-
-    def lstm(x, state, kernel, recurrent_kernel, bias, return_sequences):
-        import tensorflow as tf
-
-        halves = [rows(half, kernel, recurrent_kernel, bias) for half in tf.split(x, 2)]
-        return None, *(tf.concat(pieces, axis=0) for pieces in zip(*halves, strict=True))
-
-    return lstm
+    """The same with row and state side by side in one product a row."""
+    units = recurrent_kernel.shape[0]
+    halves = halves_for_gates(units)
+    weights, bias = tf.concat([kernel, recurrent_kernel], axis=0) * halves, bias * halves
+    h = c = tf.zeros_like(x[:, 0, :1]) + tf.zeros([units])
+    for row in tf.unstack(x, axis=1):
+        h, c = step_with_one_tanh(tf.concat([row, h], axis=1) @ weights + bias, c)
+    return h
 
 
-MAKERS = {
-    "2019": make_2019,
-    "keras": make_keras,
-    "keras many": lambda *work: make_keras(*work, steps_per_execution=COUNT),
-    "keras unrolled": lambda *work: make_keras(*work, unroll=True),
-    "keras jit": lambda *work: make_keras(*work, jit=True),
-    "torch": make_torch,
-    "plain": lambda *work: make_ours(*work, implementation="plain"),
+def halves_for_gates(units):
+    """1/2 for each weight of i, f and o, 1 for the candidate's."""
+    return np.repeat(np.float32([0.5, 0.5, 1, 0.5]), units)
+
+
+def step_with_one_tanh(z, c):
+    i, f, candidate, o = tf.split(tf.tanh(z), 4, axis=1)
+    c = (f + 1) / 2 * c + (i + 1) / 2 * candidate
+    return (o + 1) / 2 * tf.tanh(c), c
+
+
+def rung(arithmetic):
+    """A program of the ladder."""
+
+    def make_model(units):
+        rows = keras.Input((28, FEATURES))
+        return networks.Neighbour(keras.Model(rows, keras.layers.Dense(CLASSES)(Rung(units, arithmetic)(rows))))
+
+    return lambda *work, **options: make_ours(*work, **options, make_model=make_model)
+
+
+def make_peak(settings, batch, time_steps, units):
+    """Products of two 1024 x 1024 matrices in place of steps."""
+    peers.start_tensorflow(settings)
+    a = tf.random.normal((1024, 1024))
+    product = tf.function(lambda a: tf.matmul(a, a))
+
+    def multiply(times):
+        for _ in range(times):
+            result = product(a)
+        result.numpy()
+
+    return multiply, None
+
+
+PROGRAMS = {
     "fast": make_ours,
-    "plain, one step a call": lambda *work: make_ours(*work, implementation="plain", steps_a_call=1),
-    "two halves": lambda *work: make_ours(*work, arithmetic=in_halves(two_products)),
-    "one tanh": lambda *work: make_ours(*work, arithmetic=in_halves(functools.partial(two_products, one_tanh=True))),
-    "one product": lambda *work: make_ours(*work, arithmetic=in_halves(one_product)),
+    "plain": make_plain,
+    "plain, one step a call": make_plain_one_step,
+    "two halves": rung(two_products),
+    "one tanh": rung(one_tanh),
+    "one product": rung(one_product),
+    "peak": make_peak,
 }
 
 
-def learn_2019(settings, seed):
-    """The 2019 program's 5,000 steps on shuffled batches; returns its predictions."""
-    step, predict = graph_2019(settings, 28, 128, seed)
-    with np.load(MNIST_FILE) as archive:
-        images, labels = scaled(archive["x_train"][5000:]), np.eye(CLASSES, dtype=np.float32)[archive["y_train"][5000:]]
-    rng, order = np.random.default_rng(seed), []
-    for _ in range(5000):
-        if len(order) < 128:
-            order = rng.permutation(len(images))
-        here, order = order[:128], order[128:]
-        step(images[here], labels[here])
-    return predict
-
-
 def learn_quick(settings, seed):
-    start_tensorflow(settings)
-    from lstm_mnist import load_mnist
-    from lstm_mnist.better.recipes import RECIPES
-
+    """A whole training by the recipe `quick`; see ``peers``."""
+    peers.start_tensorflow(settings)
     model, _ = RECIPES["quick"](seed, load_mnist())
     return lambda test: model.predict(test, batch_size=1000, verbose=0)
 
 
-#: recipe: (what it is, how it learns, the side whose settings it takes)
-QUALITY = {
-    "2019 recipe": ("the 2019 program, 5,000 steps", learn_2019, "2019"),
-    "quick recipe": ("the quick recipe, 1,100 steps", learn_quick, "fast"),
-}
+RECIPES_HERE = {"quick recipe": learn_quick}
 
 
 COPIES = ("Concat", "Split", "Pack", "Slice", "Transpose")
@@ -327,7 +219,6 @@ COPIES = ("Concat", "Split", "Pack", "Slice", "Transpose")
 
 def profile(train):
     """Milliseconds of one step that go into products, copies and the rest, of all cores together."""
-    import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     with tempfile.TemporaryDirectory() as folder:
@@ -340,136 +231,50 @@ def profile(train):
         for event in (event for line in plane.lines for event in line.events):
             operation = re.fullmatch(r"[^:]+:(\w+)", plane.event_metadata[event.metadata_id].name)
             if operation and plane.name == "/host:CPU":
-                kind = operation[1]
-                copies = "copies" if any(copy in kind for copy in COPIES) else "element by element"
-                shares["matrix products" if "MatMul" in kind else copies] += event.duration_ps / 1e9 / COUNT
+                shares[kind_of(operation[1])] += event.duration_ps / 1e9 / COUNT
     return {kind: round(milliseconds, 2) for kind, milliseconds in shares.items()}
 
 
-def measure_peak(settings):
-    """A function that times one product of two 1024 x 1024 matrices, in floating-point operations a second."""
-    tf = start_tensorflow(settings)
-    a = tf.random.normal((1024, 1024))
-    product = tf.function(lambda a: tf.matmul(a, a))
-
-    def peak():
-        start = time.perf_counter()
-        for _ in range(10):
-            result = product(a)
-        result.numpy()
-        return 10 * 2 * 1024**3 / (time.perf_counter() - start)
-
-    peak()
-    return peak
+def kind_of(operation):
+    if "MatMul" in operation:
+        return "matrix products"
+    if any(copy in operation for copy in COPIES):
+        return "copies"
+    return "element by element"
 
 
-def peak_memory():
-    """The process's largest resident size so far, in MB (not inherited from its parent, as ``ru_maxrss`` is)."""
-    try:
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
-    except (OSError, IndexError):
-        return None
+# --- the command: start the processes, give them their turns -------------------------------------------------------
 
 
-def work_as(side, settings, work):
-    """The life of one side's process: build, take one step (of a recipe: all), then obey."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints is no answer
-
-    def answer(**what):
-        print(json.dumps(what), file=answers, flush=True)
-
-    if side == "peak":
-        peak = measure_peak(settings)
-        answer(ready=True)
-        for _ in sys.stdin:
-            answer(value=peak())
-        return
-    if side in QUALITY:
-        predict = QUALITY[side][1](settings, work["seed"])
-        answer(ready=True)
-        sys.stdin.readline()
-        with np.load(MNIST_FILE) as archive:
-            answer(value=float(np.mean(predict(archive["x_test"]).argmax(axis=1) == archive["y_test"])))
-        return
-    count = COUNT if work["batch"] * work["time_steps"] <= 8192 else 2
-    train, predict = MAKERS[side](settings, work["batch"], work["time_steps"], work["units"], count)
-    train(1)
-    answer(ready=True)
-    test = None
-    for line in sys.stdin:
-        order = json.loads(line)
-        start = time.perf_counter()
-        if order["do"] == "profile":
-            answer(value=profile(train))
-        elif order["do"] == "train":
-            seconds = train(order["steps"])
-            answer(value=seconds or time.perf_counter() - start, memory=peak_memory())
-        else:
-            if test is None:
-                test = test_digits()
-                predict(test)
-                start = time.perf_counter()
-            predict(test)
-            answer(value=time.perf_counter() - start)
+def start(name, settings, python=sys.executable, **work):
+    """A child that builds the program or learns the recipe ``name``; ``ready`` waits for it."""
+    file = ["-m", __name__] if name in (*PROGRAMS, *RECIPES_HERE) else ["-P", peers.__file__]
+    environment = {}
+    if "onednn" in settings:  # read when TensorFlow starts
+        environment["TF_ENABLE_ONEDNN_OPTS"] = str(settings["onednn"])
+    return Child([python, *file, name, json.dumps(settings), json.dumps(work)], environment)
 
 
-# --- the command: start the processes, give them their turns -----------------------------------------------------
+def ready(child):
+    """Seconds from the start of the process to the end of its first step, or of its training."""
+    child.answer()
+    return time.perf_counter() - child.started
 
 
-class Process:
-    """A side in a process of its own; raises ``RuntimeError`` with its last words where it fails."""
-
-    def __init__(self, side, settings, python=sys.executable, **work):
-        # the package's own sides import it; the others run this file as a script, and nothing else of the package
-        file = ["-P", __file__] if side in PEERS else ["-m", "lstm_mnist.commands.bench"]
-        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
-        start = time.perf_counter()
-        self.process = subprocess.Popen(
-            [python, *file, side, json.dumps(settings), json.dumps(WORK | work)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            text=True,
-            env=os.environ | {"TF_ENABLE_ONEDNN_OPTS": str(settings.get("onednn", 1))},  # read when TensorFlow starts
-        )
-        self._answer()
-        self.first_step = time.perf_counter() - start
-
-    def _answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            self.process.wait()
-            self.errors.seek(0)
-            words = self.errors.read().strip().splitlines() or ["no message"]
-            raise RuntimeError(words[-1])
-        return json.loads(line)
-
-    def order(self, do, steps=0):
-        self.process.stdin.write(json.dumps({"do": do, "steps": steps}) + "\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def milliseconds(self, steps):
-        return 1000 * self.order("train", steps)["value"] / steps
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-        self.errors.close()
+def step_ms(child, steps=COUNT):
+    return 1000 * child.ask(["train", steps]) / steps
 
 
 def best_settings(side, python):
     """Of a side's settings the one with the fastest step, each tried in a process of its own."""
-    choices = SIDES[side][1]
+    _, program, choices = SIDES[side]
     if len(choices) == 1 or CORES == 1:
         return choices[0]
     times = []
     for settings in choices:
-        process = Process(side, settings, python)
-        times.append(min(process.milliseconds(COUNT) for _ in range(4)))
-        process.close()
+        with start(program, settings, python, **WORK) as child:
+            ready(child)
+            times.append(min(step_ms(child) for _ in range(4)))
     return choices[times.index(min(times))]
 
 
@@ -482,80 +287,105 @@ def machine():
     return {"processor": name, "cores": CORES, "system": platform.system(), "python": platform.python_version()}
 
 
-def table(pythons, rounds):
-    """Every side's medians and all its rounds, measured in turn."""
-    settings, processes, missing, sides = {}, {}, {}, {}
-    for side in SIDES:
-        try:
-            settings[side] = best_settings(side, pythons.get(side, sys.executable))
-            processes[side] = Process(side, settings[side], pythons.get(side, sys.executable))
-        except RuntimeError as error:
-            missing[side] = str(error)
-            print(f"{SIDES[side][0]}: missing ({error})")
-        else:
-            print(f"{SIDES[side][0]}: first step after {processes[side].first_step:.1f} s", flush=True)
-    peak = Process("peak", TOGETHER)
-    turns = {side: {"train": [], "predict": []} for side in processes}
-    peaks, memory = [], {}
-    for n in range(rounds + 1):
-        peaks.append(peak.order("peak")["value"])
-        for side, process in processes.items():
-            answer = process.order("train", COUNT)
-            memory[side] = answer["memory"]
-            if n:  # the first round warms up
-                turns[side]["train"].append(1000 * answer["value"] / COUNT)
-    for _ in range(rounds):
-        for side, process in processes.items():
-            turns[side]["predict"].append(process.order("predict")["value"])
-    for side, process in processes.items():
-        sides[side] = {
-            "label": SIDES[side][0],
-            "settings": settings[side],
-            "first_step_s": round(process.first_step, 2),
-            "peak_memory_mb": memory[side] and round(memory[side]),
-            "train_ms": [round(value, 2) for value in turns[side]["train"]],
-            "predict_s": [round(value, 3) for value in turns[side]["predict"]],
-        }
-        process.close()
-    peak.close()
-    return {"peak_gflops": round(statistics.median(peaks) / 1e9, 1), "sides": sides, "missing": missing}
+def in_turn(sides, measure, rounds):
+    """``{name: [a number a round]}`` from ``measure(name, side)``: all sides once, then all again.
 
-
-def ladder(rounds):
-    """Milliseconds a step of every rung, in turn: ``{rung: [a round's, …]}``."""
-    processes = {rung: Process(*made) for rung, made in LADDER.items()}
-    times = {rung: [] for rung in LADDER}
+    The first round warms up and is not counted.
+    """
+    times = {name: [] for name in sides}
     for n in range(rounds + 1):
-        for rung, process in processes.items():
-            milliseconds = process.milliseconds(COUNT)
-            if n:  # the first round warms up
-                times[rung].append(round(milliseconds, 2))
-    for rung, process in processes.items():
-        process.close()
-        print(f"{rung:32} {statistics.median(times[rung]):6.1f} ms a step", flush=True)
+        for name, side in sides.items():
+            value = measure(name, side)
+            if n > 0:
+                times[name].append(value)
     return times
 
 
-def profiled(settings):
+def python_of(side, torch_python):
+    return torch_python if side.startswith("torch") else sys.executable
+
+
+def measure_sides(rounds, torch_python):
+    """Every side's step and reading of the test images, each round of each; what cannot start says why."""
+    with contextlib.ExitStack() as stack:
+        children, sides, missing = {}, {}, {}
+        for side, (label, program, _) in SIDES.items():
+            python = python_of(side, torch_python)
+            try:
+                settings = best_settings(side, python)
+                child = stack.enter_context(start(program, settings, python, **WORK))
+                seconds = ready(child)
+            except ChildError as error:
+                missing[side] = str(error)
+                print(f"{label}: missing ({error})", flush=True)
+                continue
+            children[side] = child
+            sides[side] = {"label": label, "settings": settings, "first_step_s": round(seconds, 2)}
+            print(f"{label}: first step after {seconds:.1f} s", flush=True)
+        peak = stack.enter_context(start("peak", TOGETHER, **WORK))
+        ready(peak)
+        steps = in_turn(children | {"peak": peak}, lambda _, child: step_ms(child), rounds)
+        memory = {side: peak_memory(child.process.pid) for side, child in children.items()}
+        reading = in_turn(children, lambda _, child: child.ask(["predict"]), rounds)
+    for side, row in sides.items():
+        row["peak_memory_mb"] = memory[side] and round(memory[side])
+        row["train_ms"] = [round(value, 2) for value in steps[side]]
+        row["predict_s"] = [round(value, 3) for value in reading[side]]
+    gigaflops = 2 * 1024**3 / statistics.median(steps["peak"]) / 1e6
+    return {"rounds": rounds, "peak_gflops": round(gigaflops, 1), "sides": sides, "missing": missing}
+
+
+def measure_ladder(rounds):
+    """Milliseconds a step of every rung, in turn: ``{rung: [a round's, …]}``."""
+    with contextlib.ExitStack() as stack:
+        children = {rung: stack.enter_context(start(*made, **WORK)) for rung, made in LADDER.items()}
+        for child in children.values():
+            ready(child)
+        times = in_turn(children, lambda _, child: step_ms(child), rounds)
+    for rung, values in times.items():
+        print(f"{rung:32} {statistics.median(values):6.1f} ms a step", flush=True)
+    return {rung: [round(value, 2) for value in values] for rung, values in times.items()}
+
+
+def measure_profile(settings):
     """The ``profile`` of the fast side's step."""
-    process = Process("fast", settings["fast"])
-    process.milliseconds(COUNT)
-    result = process.order("profile")["value"]
-    process.close()
-    print(result)
+    with start("fast", settings["fast"], **WORK) as child:
+        ready(child)
+        step_ms(child)
+        result = child.ask(["profile"])
+    print(result, flush=True)
     return result
 
 
-def quality(settings, seeds):
+def measure_trainings(settings, seeds=SEEDS):
     """Each recipe from the start of its process to the end of its training, in turn; its test accuracy read once."""
-    result = {recipe: {"label": label, "seconds": [], "test_accuracy": []} for recipe, (label, *_) in QUALITY.items()}
+    result = {name: {"label": label, "seconds": [], "test_accuracy": []} for name, (label, _) in TRAININGS.items()}
     for seed in range(seeds):
-        for recipe, (label, _, side) in QUALITY.items():
-            process = Process(recipe, settings[side], seed=seed)
-            result[recipe]["seconds"].append(round(process.first_step, 1))
-            result[recipe]["test_accuracy"].append(round(process.order("test")["value"], 4))
-            process.close()
-            print(f"{label}, seed {seed}: {process.first_step:.1f} s", flush=True)
+        for name, (label, side) in TRAININGS.items():
+            with start(name, settings[side], seed=seed) as child:
+                seconds = ready(child)
+                accuracy = child.ask(["test"])
+            result[name]["seconds"].append(round(seconds, 1))
+            result[name]["test_accuracy"].append(round(accuracy, 4))
+            print(f"{label}, seed {seed}: {seconds:.1f} s, test accuracy {accuracy:.4f}", flush=True)
+    return result
+
+
+def measure_growth(settings):
+    """Time of a step and peak memory as batch, time steps and units grow; a process for every point."""
+    result = {axis: {} for axis in GROWTH}
+    for axis, values in GROWTH.items():
+        for side in ("keras many", "fast"):
+            result[axis][side] = {}
+            for value in values:
+                with start(SIDES[side][1], settings[side], **WORK | {axis: value}) as child:
+                    seconds = ready(child)
+                    times = [step_ms(child, steps=2) for _ in range(4)]
+                    memory = peak_memory(child.process.pid)
+                point = {"train_ms": round(statistics.median(times[1:]), 2)}
+                point |= {"peak_memory_mb": memory and round(memory), "first_step_s": round(seconds, 2)}
+                result[axis][side][str(value)] = point
+                print(f"{axis} {value}, {side}: {point}", flush=True)
     return result
 
 
@@ -578,71 +408,31 @@ def show(result):
         print(f"{SIDES[side][0]:42} missing: {reason}")
 
 
-def growth(pythons, settings):
-    """Time of a step and peak memory as batch, time steps and units grow; a process for every point."""
-    result = {}
-    for axis, values in GROWTH.items():
-        for side in ("keras many", "torch", "fast"):
-            if side not in settings:
-                continue
-            for value in values:
-                try:
-                    process = Process(side, settings[side], pythons.get(side, sys.executable), **{axis: value})
-                    times = [process.milliseconds(2) for _ in range(4)]
-                    memory = process.order("train", 2)["memory"]
-                    first = process.first_step
-                    process.close()
-                except RuntimeError as error:
-                    print(f"{axis} {value}, {side}: failed ({error})")
-                    continue
-                point = {
-                    "train_ms": round(statistics.median(times[1:]), 2),
-                    "peak_memory_mb": memory and round(memory),
-                    "first_step_s": round(first, 2),
-                }
-                result.setdefault(axis, {}).setdefault(side, {})[str(value)] = point
-                print(f"{axis} {value}, {side}: {point}", flush=True)
-    return result
-
-
-def add_arguments(parser):
-    parser.add_argument("--rounds", type=int, default=9, help="turns of each side (default 9)")
-    parser.add_argument("--torch-python", default=sys.executable, metavar="PATH", help="a Python that has PyTorch")
-    parser.add_argument("--quality", type=int, default=0, metavar="SEEDS", help="also time whole trainings")
-    parser.add_argument("--growth", action="store_true", help="also measure growth (some minutes more)")
-    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="where the results go, as JSON")
-
-
-def bench(arguments):
-    """Measure, print the table, and keep the numbers in ``arguments.output``, each part as soon as it is there."""
-    pythons = {"torch": arguments.torch_python}
-    result = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
-    result |= {
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "work": WORK,
-        "rounds": arguments.rounds,
-        **table(pythons, arguments.rounds),
-    }
+def bench(output=None, rounds=9, torch_python=sys.executable):
+    """Measure, print the table, and keep the numbers in ``output``, each part as soon as it is there."""
+    result = json.loads(output.read_text()) if output and output.exists() else {}
+    result |= {"date": datetime.date.today().isoformat(), "machine": machine(), "work": WORK}
+    result |= measure_sides(rounds, torch_python)
     show(result)
-    _keep(result, arguments.output)
+    keep(result, output)
     settings = {side: row["settings"] for side, row in result["sides"].items()}
-    parts = {"ladder": lambda: ladder(arguments.rounds), "profile": lambda: profiled(settings)}
-    if arguments.quality:
-        parts["quality"] = lambda: quality(settings, arguments.quality)
-    if arguments.growth:
-        parts["growth"] = lambda: growth(pythons, settings)
+    parts = {
+        "ladder": lambda: measure_ladder(rounds),
+        "profile": lambda: measure_profile(settings),
+        "quality": lambda: measure_trainings(settings),
+        "growth": lambda: measure_growth(settings),
+    }
     for name, measure in parts.items():
         result[name] = measure()
-        _keep(result, arguments.output)
+        keep(result, output)
 
 
-def _keep(result, path):
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(temporary, path)
-    print(f"written: {path.name}\n", flush=True)
+def keep(result, output):
+    if output:
+        with all_or_nothing(output) as path:
+            path.write_text(json.dumps(result, indent=1) + "\n")
+        print(f"written: {output}\n", flush=True)
 
 
 if __name__ == "__main__":
-    work_as(sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3]))
+    peers.main(*sys.argv[1:], programs=PROGRAMS, recipes=RECIPES_HERE, others={"profile": profile})

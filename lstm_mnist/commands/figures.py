@@ -1,16 +1,16 @@
 """``python -m lstm_mnist figures``: remake the pictures of README."""
 
-import os
 from pathlib import Path
 
 from .. import plots
 from ..data import load_mnist
+from ..files import all_or_nothing
 from ..inside import HERO, accuracy_by_row, beliefs, decision_rows, principal_axes, shown_states, trace
 from ..pretrained import load_pretrained
 
 
 def make_figures(folder):
-    """Remake the README's pictures in ``folder``: each is written beside its place, then renamed. Returns the paths."""
+    """Remake the README's pictures in ``folder``: each is there whole or not at all. Returns the paths."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     test, every_row = load_mnist().test, load_pretrained("every_row")
@@ -35,7 +35,6 @@ def make_figures(folder):
         "paths": plots.paths((h - mean) @ axes.T, test.labels[:1000]),
     }
     for name, fig in stills.items():
-        temporary = folder / f"{name}.tmp"
-        fig.savefig(temporary, format="png", dpi=100, facecolor="white", metadata={"Software": None})
-        os.replace(temporary, folder / f"{name}.png")
+        with all_or_nothing(folder / f"{name}.png") as path:
+            fig.savefig(path, format="png", dpi=100, facecolor="white", metadata={"Software": None})
     return [folder / "hero.gif", *(folder / f"{name}.png" for name in stills)]

@@ -15,9 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from ..bigger.workers import free_ports
-from ..processes import peak_memory
-from .bench import CORES, machine
+from ..bigger.workers import cluster_configs
+from ..files import all_or_nothing
+from ..processes import Child, peak_memory
+from .bench import CORES, in_turn, machine
+from .peers import answers
 
 DEFAULT_OUTPUT = Path(__file__).resolve().parents[2] / "notebooks" / "10_scaling.json"
 ROUNDS = 7
@@ -40,8 +42,7 @@ def work(kind, cores):
     """Make a strategy of that kind, then obey: train so many images in batches, or add up so many messages."""
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)  # TensorFlow starts as many threads as it may use cores
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    orders, answer = answers()
     import keras
     import tensorflow as tf
 
@@ -81,15 +82,14 @@ def work(kind, cores):
         return lambda: add_up().numpy()
 
     try:
-        for line in sys.stdin:
-            batch = json.loads(line)
+        for batch in orders:
             if batch not in ready:
                 ready[batch] = prepare(batch) if batch else prepare_sum()
                 ready[batch]()
             start = time.perf_counter()
             ready[batch]()
             milliseconds = 1000 * (time.perf_counter() - start) / (IMAGES // batch if batch else 50)
-            print(milliseconds, file=answers, flush=True)
+            answer(milliseconds)
     finally:
         os._exit(0)  # TensorFlow would wait for the other worker
 
@@ -114,54 +114,40 @@ def stream(digits, folder):
 
 
 class Side:
-    """The processes of one arrangement."""
+    """The processes of one arrangement, a context."""
 
     def __init__(self, kind, cores):
-        addresses = [f"127.0.0.1:{port}" for port in free_ports(len(cores))]
-        self.processes = []
-        for n, own in enumerate(cores):
-            config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": n}}
-            self.processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-c", f"from lstm_mnist.commands import scaling; scaling.work({kind!r}, {own})"],
-                    env=os.environ | ({"TF_CONFIG": json.dumps(config)} if kind == "workers" else {}),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    text=True,
-                )
-            )
+        self.stack = contextlib.ExitStack()
+        self.children = []
+        for own, config in zip(cores, cluster_configs(len(cores)), strict=True):
+            command = [sys.executable, "-c", f"from lstm_mnist.commands import scaling; scaling.work({kind!r}, {own})"]
+            child = Child(command, {"TF_CONFIG": config} if kind == "workers" else {})
+            self.children.append(self.stack.enter_context(child))
 
     def milliseconds(self, batch):
         """Time of a step, that of the slowest process; for batch 0, of adding up one message."""
-        for process in self.processes:
-            process.stdin.write(f"{batch}\n")
-            process.stdin.flush()
-        return max(float(process.stdout.readline()) for process in self.processes)
+        for child in self.children:
+            child.tell(batch)
+        return max(child.answer() for child in self.children)
 
-    def stop(self):
-        for process in self.processes:
-            process.kill()
-            process.communicate()
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stack.close()
 
 
 def measure_steps(rounds=ROUNDS):
     """Milliseconds of a step, ``{side: {batch: [a number a round]}}``, and of adding up one message of two workers."""
-    times, sums = {side: {str(batch): [] for batch in batches} for side, (*_, batches) in SIDES.items()}, []
     with contextlib.ExitStack() as stack:
-        sides = {}
-        for side, (_, kind, cores, _) in SIDES.items():
-            sides[side] = Side(kind, cores)
-            stack.callback(sides[side].stop)
-        for n in range(rounds + 1):
-            for side, (*_, batches) in SIDES.items():
-                for batch in batches:
-                    value = sides[side].milliseconds(batch)
-                    if n:  # the first round compiles
-                        times[side][str(batch)].append(round(value, 3))
-            value = sides["workers"].milliseconds(0)
-            if n:
-                sums.append(round(value, 3))
+        sides = {side: stack.enter_context(Side(kind, cores)) for side, (_, kind, cores, _) in SIDES.items()}
+        tasks = {(side, batch): sides[side] for side, (*_, batches) in SIDES.items() for batch in batches}
+        tasks["workers", 0] = sides["workers"]
+        measured = in_turn(tasks, lambda task, side: side.milliseconds(task[1]), rounds)
+    sums = [round(value, 3) for value in measured.pop(("workers", 0))]
+    times = {side: {} for side in SIDES}
+    for (side, batch), values in measured.items():
+        times[side][str(batch)] = [round(value, 3) for value in values]
     return times, sums
 
 
@@ -175,8 +161,8 @@ def measure_streams():
     return results
 
 
-def measure(output=DEFAULT_OUTPUT):
-    """Measure, print, and keep the numbers in ``output``. Needs two cores."""
+def measure(output=None):
+    """Measure, print, and keep the numbers in the file ``output``. Needs two cores."""
     from .. import LSTMClassifier
     from ..bigger import sharing
 
@@ -199,7 +185,7 @@ def measure(output=DEFAULT_OUTPUT):
     }
     for row in result["streams"]:
         print(row)
-    temporary = output.with_suffix(".tmp")
-    temporary.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(temporary, output)
-    print(f"written: {output.name}")
+    if output:
+        with all_or_nothing(output) as path:
+            path.write_text(json.dumps(result, indent=1) + "\n")
+        print(f"written: {output}")

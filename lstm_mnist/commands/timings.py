@@ -8,22 +8,27 @@ import tempfile
 import time
 from pathlib import Path
 
+from ..files import all_or_nothing
+
 ROOT = Path(__file__).parents[2]
 
 
-def timings():
-    """Run each notebook in its own process; write its minutes and peak memory into README and its own head."""
+def timings(keep=False):
+    """Run each notebook in its own process; print its minutes and peak memory, ``keep`` them in its head and README."""
     rows = []
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
         seconds, gigabytes = _run_notebook(path)
         measured = f"{seconds / 60:.1f} minutes and {gigabytes:.1f} GB of memory"
-        _substitute(path, r"\*Measured: about .*? on 2 CPU cores", f"*Measured: about {measured} on 2 CPU cores")
+        if keep:
+            _substitute(path, r"\*Measured: about .*? on 2 CPU cores", f"*Measured: about {measured} on 2 CPU cores")
         rows.append(f"| [{path.stem}](notebooks/{path.name}) | {seconds / 60:.1f} | {gigabytes:.2f} |")
         print(path.stem, measured, flush=True)
     table = "\n".join(["| notebook | minutes | peak memory, GB |", "| --- | ---: | ---: |", *rows])
-    _substitute(
-        ROOT / "README.md", r"<!-- timings -->.*<!-- /timings -->", f"<!-- timings -->\n{table}\n<!-- /timings -->"
-    )
+    if keep:
+        table = f"<!-- timings -->\n{table}\n<!-- /timings -->"
+        _substitute(ROOT / "README.md", r"<!-- timings -->.*<!-- /timings -->", table)
+    else:
+        print("printed only: with --keep they go into README.md and the notebooks' heads")
 
 
 def _run_notebook(path):
@@ -42,6 +47,5 @@ def _substitute(path, pattern, text):
     new, found = re.subn(pattern, lambda _: text, old, flags=re.DOTALL)
     if not found:
         raise SystemExit(f"{path} has no place for its timing: {pattern}")
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(new, encoding="utf-8")
-    os.replace(temporary, path)
+    with all_or_nothing(path) as written:
+        written.write_text(new, encoding="utf-8")

@@ -9,16 +9,17 @@ import numpy as np
 import tensorflow as tf
 
 from .. import load_idx, load_mnist, save_pretrained
-from ..better.ledger import LEDGER, read_table, write_table
+from ..better.ledger import read_table, write_table
 from ..better.recipes import KEPT, RECIPES
 from ..evaluation import predict_probabilities
-from ..pretrained import WEIGHTS_FOLDER
 
 SEEDS = range(5)
 
 
-def weights(name, seeds, data=None, together=False):
-    """Train a recipe once a seed: each run becomes a row of the ledger, the first seed's weights are kept.
+def weights(name, seeds, data=None, together=False, folder=None):
+    """Train a recipe once a seed and print a row for each.
+
+    ``folder``, where it is given, keeps the rows in its ``ledger.csv``, and the weights of seed 0 beside it.
 
     ``data`` is the folder of another data set in MNIST's four files; its name comes first in the ledger. ``together``
     adds a row for all seeds' networks as one, whose answer is the mean of their probabilities.
@@ -35,16 +36,16 @@ def weights(name, seeds, data=None, together=False):
         runs.append((answers, model.count_params(), seconds))
         command = f"python -m lstm_mnist weights {name} --seeds {seed}{option}"
         row = _row(ledger_name, seed, splits, *runs[-1], command)
-        _write_ledger(row)
-        if seed == SEEDS[0] and name in KEPT and not data:
+        _write_ledger(folder, row)
+        if folder and seed == SEEDS[0] and name in KEPT and not data:
             kept = {key: row[key] for key in ("command", "seed", "versions", "validation_accuracy")}
-            save_pretrained(model, WEIGHTS_FOLDER / f"{name}.npz", kept | settings)
+            save_pretrained(model, Path(folder) / f"{name}.npz", kept | settings)
     if together:
         answers, parameters, seconds = zip(*runs, strict=True)
         means = [np.mean(split, axis=0) for split in zip(*answers, strict=True)]
         command = f"python -m lstm_mnist weights {name} --seeds {' '.join(map(str, seeds))} --together{option}"
         name = f"{len(seeds)} x {ledger_name}"
-        _write_ledger(_row(name, seeds[0], splits, means, sum(parameters), sum(seconds), command))
+        _write_ledger(folder, _row(name, seeds[0], splits, means, sum(parameters), sum(seconds), command))
 
 
 def _row(name, seed, splits, answers, parameters, seconds, command):
@@ -67,9 +68,12 @@ def _row(name, seed, splits, answers, parameters, seconds, command):
     return row
 
 
-def _write_ledger(row):
-    """Put the row in the ledger, in place of an older one of the same name and seed."""
-    rows = read_table(LEDGER) if LEDGER.exists() else []
-    rows = [old for old in rows if (old["name"], old["seed"]) != (row["name"], row["seed"])] + [row]
-    rows.sort(key=lambda old: (old["name"], old["seed"]))
-    write_table(LEDGER, rows)
+def _write_ledger(folder, row):
+    """Put the row in the folder's ledger, in place of an older one of the same name and seed."""
+    if folder is None:
+        return
+    path = Path(folder) / "ledger.csv"
+    kept = read_table(path) if path.exists() else []
+    rows = {(old["name"], old["seed"]): old for old in kept}
+    rows[row["name"], row["seed"]] = row
+    write_table(path, [rows[key] for key in sorted(rows)])

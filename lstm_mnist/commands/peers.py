@@ -1,0 +1,258 @@
+"""The programs that ``bench`` compares with, and how each of them works for it in a process of its own.
+
+This file imports no other module of the package: as a script it runs a peer under that peer's own Python. A program is
+a function of settings, batch, time steps and units; it returns ``train(steps)``, which may say itself how many seconds
+it took, and ``predict(images)``, the logits or probabilities for uint8 images ``[n, time_steps, 28]``.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+MNIST_FILE = Path(__file__).resolve().parents[1] / "mnist.npz"
+WORK = {"batch": 128, "time_steps": 28, "units": 128}
+FEATURES, CLASSES = 28, 10
+COUNT = 20  # batches that a process holds ready, and steps of one call where a program can take many
+
+
+def count_for(batch, time_steps):
+    """Fewer batches where they are large."""
+    return COUNT if batch * time_steps <= 8192 else 2
+
+
+def digits(batch, time_steps, count):
+    """Images uint8 ``[count * batch, time_steps, 28]`` and labels uint8: MNIST's pixels, in order."""
+    with np.load(MNIST_FILE) as archive:
+        images, labels = archive["x_train"], archive["y_train"]
+    size = count * batch
+    if time_steps != 28:
+        images = images[: -(-size * time_steps // 28)]
+    return np.resize(images, (size, time_steps, FEATURES)), np.resize(labels, size)
+
+
+def scaled(images):
+    return images.astype(np.float32) / np.float32(255)
+
+
+def one_hot(labels):
+    return np.eye(CLASSES, dtype=np.float32)[labels]
+
+
+def start_tensorflow(settings):
+    """TensorFlow with the threads of ``settings``; without any, as it comes."""
+    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", KERAS_BACKEND="tensorflow")
+    import tensorflow as tf
+
+    if "intra" in settings:
+        tf.config.threading.set_intra_op_parallelism_threads(settings["intra"])
+        tf.config.threading.set_inter_op_parallelism_threads(settings["inter"])
+    return tf
+
+
+def graph_2019(settings, time_steps, units, seed=0):
+    """The 2019 program: placeholders, BasicLSTMCell, static_rnn; one step and the predictions, by ``session.run``."""
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    tf = start_tensorflow(settings).compat.v1
+    tf.disable_eager_execution()
+    tf.set_random_seed(seed)
+    x, y = tf.placeholder("float", [None, time_steps, FEATURES]), tf.placeholder("float", [None, CLASSES])
+    weights, biases = tf.Variable(tf.random_normal([units, CLASSES])), tf.Variable(tf.random_normal([CLASSES]))
+    cell = tf.nn.rnn_cell.BasicLSTMCell(units, forget_bias=1.0)
+    outputs, _ = tf.nn.static_rnn(cell, tf.unstack(x, time_steps, 1), dtype=tf.float32)
+    logits = tf.matmul(outputs[-1], weights) + biases
+    prediction = tf.nn.softmax(logits)
+    loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(logits=logits, labels=y))
+    update = tf.train.AdamOptimizer().minimize(loss)
+    session = tf.Session()
+    session.run(tf.global_variables_initializer())
+
+    def step(images, labels):
+        session.run(update, {x: images, y: labels})
+
+    def predict(test):
+        return np.concatenate([session.run(prediction, {x: part}) for part in np.split(scaled(test), 10)])
+
+    return step, predict
+
+
+def make_2019(settings, batch, time_steps, units):
+    step, predict = graph_2019(settings, time_steps, units)
+    count = count_for(batch, time_steps)
+    images, labels = digits(batch, time_steps, count)
+    images, labels = scaled(images), one_hot(labels)
+
+    def train(steps):
+        for n in range(steps):
+            here = slice(n % count * batch, (n % count + 1) * batch)
+            step(images[here], labels[here])
+
+    return train, predict
+
+
+def make_keras(settings, batch, time_steps, units, unroll=False, steps_per_execution=1, jit=False):
+    tf = start_tensorflow(settings)
+    import keras
+
+    count = count_for(batch, time_steps)
+    images, labels = digits(batch, time_steps, count)
+    images = scaled(images)
+    model = keras.Sequential(
+        [
+            keras.Input((time_steps, FEATURES), batch_size=batch if unroll else None),
+            keras.layers.LSTM(units, unroll=unroll),
+            keras.layers.Dense(CLASSES),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=["accuracy"], steps_per_execution=steps_per_execution, jit_compile=jit)
+
+    class Clock(keras.callbacks.Callback):
+        """From the first batch's begin to the last one's end: what ``fit`` does before and after is not counted."""
+
+        def on_train_begin(self, logs=None):
+            self.start = None
+
+        def on_train_batch_begin(self, batch, logs=None):
+            if self.start is None:
+                self.start = time.perf_counter()
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.seconds = time.perf_counter() - self.start
+
+    clock = Clock()
+
+    def train(steps):
+        end = min(steps, count) * batch
+        options = {"batch_size": batch, "epochs": -(-steps // count), "shuffle": False, "verbose": 0}
+        model.fit(images[:end], labels[:end], callbacks=[clock], **options)
+        return clock.seconds
+
+    run = tf.function(lambda part: model(part), jit_compile=jit)
+    return train, lambda test: np.concatenate([run(tf.constant(part)) for part in np.split(scaled(test), 10)])
+
+
+def make_keras_many(*work):
+    return make_keras(*work, steps_per_execution=COUNT)
+
+
+def make_keras_unrolled(*work):
+    return make_keras(*work, unroll=True)
+
+
+def make_keras_jit(*work):
+    return make_keras(*work, jit=True)
+
+
+def make_torch(settings, batch, time_steps, units):
+    import torch
+
+    if "intra" in settings:
+        torch.set_num_threads(settings["intra"])
+    count = count_for(batch, time_steps)
+    images, labels = digits(batch, time_steps, count)
+    # rows first: the layout that nn.LSTM computes in, so nothing is turned round at each step
+    images = torch.from_numpy(scaled(images)).reshape(count, batch, time_steps, FEATURES).transpose(1, 2).contiguous()
+    labels = torch.from_numpy(labels.astype(np.int64)).reshape(count, batch)
+    recurrent, output = torch.nn.LSTM(FEATURES, units), torch.nn.Linear(units, CLASSES)
+    optimizer = torch.optim.Adam([*recurrent.parameters(), *output.parameters()])
+
+    def train(steps):
+        for n in range(steps):
+            optimizer.zero_grad()
+            outputs, _ = recurrent(images[n % count])
+            torch.nn.functional.cross_entropy(output(outputs[-1]), labels[n % count]).backward()
+            optimizer.step()
+
+    def predict(test):
+        with torch.inference_mode():
+            parts = torch.from_numpy(scaled(test)).split(1000)
+            return torch.cat([output(recurrent(part.transpose(0, 1))[0][-1]) for part in parts]).numpy()
+
+    return train, predict
+
+
+def learn_2019(settings, seed):
+    """The 2019 program's 5,000 steps on shuffled batches; returns its ``predict``."""
+    step, predict = graph_2019(settings, 28, 128, seed)
+    with np.load(MNIST_FILE) as archive:
+        images, labels = scaled(archive["x_train"][5000:]), one_hot(archive["y_train"][5000:])
+    random, order = np.random.default_rng(seed), []
+    for _ in range(5000):
+        if len(order) < 128:
+            order = random.permutation(len(images))
+        here, order = order[:128], order[128:]
+        step(images[here], labels[here])
+    return predict
+
+
+#: what runs without the package
+PROGRAMS = {
+    "2019": make_2019,
+    "keras": make_keras,
+    "keras many": make_keras_many,
+    "keras unrolled": make_keras_unrolled,
+    "keras jit": make_keras_jit,
+    "torch": make_torch,
+}
+RECIPES = {"2019 recipe": learn_2019}
+
+
+# --- a process at work ---------------------------------------------------------------------------------------------
+
+
+def answers():
+    """Orders one by one, and a function that answers; what libraries print meanwhile goes to the error output."""
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def answer(what):
+        print(json.dumps(what), file=output, flush=True)
+
+    return map(json.loads, sys.stdin), answer
+
+
+def time_program(program, settings, work, others=()):
+    """Build the program, take one step, then obey: ``["train", steps]`` and ``["predict"]`` are answered with seconds.
+
+    ``others`` are further orders, a function of ``train`` each.
+    """
+    orders, answer = answers()
+    train, predict = program(settings, **work)
+    train(1)
+    answer("ready")
+    with np.load(MNIST_FILE) as archive:
+        test = archive["x_test"]
+    for name, *details in orders:
+        if name in others:
+            answer(others[name](train))
+            continue
+        start = time.perf_counter()
+        measured = predict(test) if name == "predict" else train(*details)
+        seconds = time.perf_counter() - start
+        answer(measured if isinstance(measured, float) else seconds)
+
+
+def time_recipe(learn, settings, seed):
+    """Learn, say so, and when asked answer with the test accuracy."""
+    orders, answer = answers()
+    predict = learn(settings, seed)
+    answer("ready")
+    for _ in orders:
+        with np.load(MNIST_FILE) as archive:
+            answer(float(np.mean(predict(archive["x_test"]).argmax(axis=1) == archive["y_test"])))
+
+
+def main(name, settings, work, programs=PROGRAMS, recipes=RECIPES, others=()):
+    settings, work = json.loads(settings), json.loads(work)
+    if name in recipes:
+        time_recipe(recipes[name], settings, **work)
+    else:
+        time_program(programs[name], settings, work, others)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,85 @@
+"""What ``python -m lstm_mnist`` does with its words: where results go, and what is said before."""
+
+import pytest
+
+from lstm_mnist import __main__ as commands
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """Each command replaced by one that notes what it was called with."""
+    calls = []
+    for place, name in (
+        (commands, "weights"),
+        (commands, "search"),
+        (commands, "timings"),
+        (commands, "predict"),
+        (commands, "workers"),
+        (commands.bench, "bench"),
+        (commands.scaling, "measure"),
+    ):
+        monkeypatch.setattr(place, name, lambda *words, name=name, **options: calls.append((name, words, options)))
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("words", "tracked"),
+    [
+        (["weights", "quick"], "lstm_mnist/weights"),
+        (["bench"], "notebooks"),
+        (["workers", "--measure"], "notebooks"),
+    ],
+)
+def test_results_take_the_place_of_tracked_ones_only_where_asked(words, tracked, called, tmp_path, capsys):
+    def place_of(call):
+        _, arguments, _ = call
+        return arguments[4 if call[0] == "weights" else 0]
+
+    commands.main(words)
+    assert place_of(called[-1]) is None
+    said = capsys.readouterr().out
+    assert "printed only" in said
+    assert "--keep" in said
+    assert tracked in said
+    folder = tmp_path / "new" / "folder"
+    commands.main([*words, "--folder", str(folder)])
+    assert folder.is_dir()
+    assert str(place_of(called[-1])).startswith(str(folder))
+    commands.main([*words, "--keep"])
+    assert str(place_of(called[-1])).startswith(str(commands.ROOT / tracked))
+    assert "in place of" in capsys.readouterr().out
+
+
+def test_a_folder_and_keep_exclude_each_other(called, capsys):
+    with pytest.raises(SystemExit):
+        commands.main(["weights", "quick", "--keep", "--folder", "x"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_pictures_ask_where_to_go(called, capsys):
+    with pytest.raises(SystemExit):
+        commands.main(["figures"])
+    assert "--keep --folder" in capsys.readouterr().err
+
+
+def test_other_words_reach_their_command(called):
+    commands.main(["timings"])
+    commands.main(["timings", "--keep"])
+    commands.main(["predict", "pictures", "--weights", "quick"])
+    commands.main(["workers", "--count", "3"])
+    commands.main(["weights", "best", "--seeds", "0", "2", "--data", "clothes", "--together"])
+    assert called == [
+        ("timings", (False,), {}),
+        ("timings", (True,), {}),
+        ("predict", ("pictures", "quick"), {}),
+        ("workers", (3, 200), {}),
+        ("weights", ("best", [0, 2], "clothes", True, None), {}),
+    ]
+
+
+def test_help_says_how_long_each_command_takes(capsys):
+    with pytest.raises(SystemExit):
+        commands.main(["--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    for name in ("weights", "search", "timings", "figures", "bench", "workers", "predict"):
+        assert any(time in words.split(f" {name} ")[-1] for time in ("second", "minute", "hour"))
