@@ -37,10 +37,12 @@ if keras.backend.backend() != "tensorflow":
         "set KERAS_BACKEND=tensorflow before Python starts, or remove the backend line of ~/.keras/keras.json"
     )
 
+from .checkpoints import Checkpoints
 from .data import MNIST, DataError, Split, load_idx, load_mnist
 from .lstm import LSTM, LSTMClassifier
 from .pretrained import load_pretrained, pretrained_recipe, save_pretrained
-from .training import History, loss_and_accuracy, train
+from .training import History, compute_gradients, loss_and_accuracy, train
+from .watchers import Printing, ProgressBar, TensorBoard
 
 ROOMS = ("better", "bigger", "checkpoints", "drawing", "evaluation", "exercises", "faster", "inside", "pad", "plots")
 
@@ -55,10 +57,15 @@ def __getattr__(name):
 __all__ = [
     "LSTM",
     "MNIST",
+    "Checkpoints",
     "DataError",
     "History",
     "LSTMClassifier",
+    "Printing",
+    "ProgressBar",
     "Split",
+    "TensorBoard",
+    "compute_gradients",
     "load_idx",
     "load_mnist",
     "load_pretrained",

@@ -1,19 +1,15 @@
-"""The 2019 recipe's training loop: many steps a call, each step's own numbers, checkpoints that resume exactly."""
+"""The training loop of notebook 03: batch after batch, and after each a small step of all weights."""
 
 import gc
-import importlib.util
-import os
-import sys
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
-from .bigger import sharing
-from .checkpoints import Checkpoints
-from .data import check_labels, check_positive
+from .data import Split, check_labels, check_positive
+from .watchers import Printing, ProgressBar
 
 STEPS_PER_CALL = 50
 
@@ -27,129 +23,119 @@ class History(NamedTuple):
 
 
 def loss_and_accuracy(labels, logits):
-    """Mean softmax cross-entropy in nats, and the share of correct answers, of one batch."""
+    """Mean softmax cross-entropy in nats, and the share of correct answers, of one batch.
+
+    ``labels`` is ``[batch]``, ``logits`` ``[batch, num_classes]``. Logits after every row, ``[batch, rows,
+    num_classes]``, give the mean loss over all rows; the answer is the one after the last row.
+    """
     labels = tf.cast(labels, tf.int64)
-    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    correct = tf.argmax(logits, 1) == labels
+    wanted, answers = labels, logits
+    if len(logits.shape) == 3:
+        wanted, answers = tf.repeat(labels[:, None], tf.shape(logits)[1], axis=1), logits[:, -1]
+    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, logits)
+    correct = tf.argmax(answers, 1) == labels
     return tf.reduce_mean(loss), tf.reduce_mean(tf.cast(correct, logits.dtype))
 
 
-def train(
-    model,
-    split,
-    steps=5000,
-    batch_size=128,
-    seed=0,
-    optimizer=None,
-    print_every=1000,
-    checkpoint_folder=None,
-    checkpoint_every=1000,
-    tensorboard_folder=None,
-    progress=None,
-    augment=None,
-    strategy=None,
-):
+def compute_gradients(model, images, labels, n):
+    """Forward and backward pass of step ``n`` = 0, 1, …: the gradients of all trainable weights, loss and accuracy."""
+    with tf.GradientTape() as tape:
+        loss, accuracy = loss_and_accuracy(labels, model(images, training=True))
+    return tape.gradient(loss, model.trainable_variables), loss, accuracy
+
+
+@dataclass
+class Run:
+    """A training under way: what ``train`` was given, and how far it is. This is what a watcher looks at."""
+
+    model: keras.Model
+    split: Split
+    steps: int
+    batch_size: int
+    seed: int
+    optimizer: keras.optimizers.Optimizer
+    compute: object
+    done: int = 0  # steps taken
+    measured: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))  # [done, 3], as in ``History``
+
+    def batches(self, start, stop):
+        """uint8 images ``[stop - start, batch, rows, columns]`` and labels of batches ``start … stop - 1``."""
+        indices = np.stack([self.split.batch_indices(n, self.batch_size, self.seed) for n in range(start, stop)])
+        return self.split.images[indices], self.split.labels[indices]
+
+    def measure_last_batch(self):
+        """Loss and accuracy of the batch just trained on, by the weights as they are now."""
+        images, labels = self.batches(self.done - 1, self.done)
+        loss, accuracy = loss_and_accuracy(labels[0], self.model(images[0]))
+        return float(loss), float(accuracy)
+
+
+def train(model, split, steps=5000, batch_size=128, seed=0, optimizer=None, compute=compute_gradients, watchers=None):
     """Train ``model`` for exactly ``steps`` updates on batches 0, 1, … of ``split``; return their ``History``.
 
-    ``optimizer`` is a fresh Keras optimizer, by default Adam at 0.001 as in 2019 (Kingma and Ba 2015). At step 1 and
-    every ``print_every`` (0 for never) it prints loss and accuracy of the batch just trained on, after the update. With
-    ``checkpoint_folder``, model, optimizer, step and history are kept every ``checkpoint_every`` steps, and a run that
-    was cut off goes on from there to the same weights, bit for bit. ``tensorboard_folder`` gets each step's numbers
-    for TensorBoard. ``progress`` shows a bar, by default unless the environment says ``LSTM_MNIST_PROGRESS=0``.
-    ``augment(images, n)`` turns batch ``n``'s uint8 images into those the model learns from, inside the graph. An
-    optimizer with ``use_ema`` leaves the average of the weights in the model. With ``strategy``, in whose scope the
-    model (and a given optimizer) were made, each of its devices or machines computes its slice of every batch, and
-    worker 0 alone writes the folders. Raises ``ValueError`` for impossible arguments or a folder of another run,
-    ``DataError`` for a damaged checkpoint, ``OSError`` where one cannot be written, ``ImportError`` where TensorBoard
-    is missing, ``WorkerError`` where another worker is lost.
+    ``optimizer`` is a fresh Keras optimizer, by default Adam at 0.001 as in 2019 (Kingma and Ba 2015). ``compute``
+    takes the place of ``compute_gradients``: another loss, or images changed first. ``watchers`` look on, by default
+    ``[Printing(), ProgressBar()]``; ``()`` is silent, and ``Checkpoints(folder)`` lets a run that was cut off go on to
+    the same weights, bit for bit. Each call begins at batch 0 with a new optimizer. Raises ``TypeError`` or
+    ``ValueError`` for arguments that cannot be trained with, before any work; each watcher names its own errors.
     """
-    for name, value in (("steps", steps), ("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
-        check_positive(name, value)
-    model.check(split.images[:1])
-    check_labels(split.labels, len(split), model.num_classes)
-    with sharing.scope(strategy, model, optimizer, batch_size):
-        if optimizer is None:
-            optimizer = keras.optimizers.Adam(learning_rate=0.001)
-        optimizer.build(model.trainable_variables)
-    chief = sharing.is_chief(strategy)
-    writer = _summary_writer(tensorboard_folder) if tensorboard_folder and chief else None
-    run = None
-    if checkpoint_folder:
-        run = Checkpoints(checkpoint_folder, model, optimizer, split, batch_size, seed, chief)
-    done, history = run.restore() if run else (0, [])
-    if strategy is not None:
-        data = [split.batch_indices(done, batch_size, seed), split.images[:1000], split.labels[:1000]]
-        sharing.check_agreement(strategy, steps=steps, checkpoint=done, weights=model.get_weights(), data=data)
-    if done > steps:
-        raise ValueError(f"{checkpoint_folder} is already at step {done}: ask for more than steps={steps}")
-
-    if progress is None:
-        progress = os.environ.get("LSTM_MNIST_PROGRESS", "1") != "0"
-    train_steps = make_train_steps(model, optimizer, [batch_size, *split.images.shape[1:]], augment, strategy)
-    with (
-        sharing.lost_workers_named(checkpoint_folder),
-        tqdm(total=steps, initial=done, unit="step", leave=False, file=sys.stdout, disable=not progress) as bar,
-    ):
-        while done < steps:
-            stops = [steps, done + STEPS_PER_CALL, _next_multiple(checkpoint_every, done)]
-            if print_every:
-                stops.append(_next_multiple(print_every, done) if done else 1)
-            end = min(stops)
-            indices = np.stack([split.batch_indices(n, batch_size, seed) for n in range(done, end)])
-            images, labels = split.images[indices], split.labels[indices]
-            history.append(train_steps(tf.constant(images), tf.constant(labels)).numpy())
-            if writer:
-                _write_summaries(writer, history[-1], first_step=done + 1)
-            bar.update(end - done)
-            done = end
-            if print_every and (done == 1 or done % print_every == 0):
-                loss, accuracy = (float(v) for v in loss_and_accuracy(labels[-1], model(images[-1])))
-                tqdm.write(f"Step {done}, Loss= {loss:.4f}, Training Accuracy= {accuracy:.3f}")
-            if run and chief and (done % checkpoint_every == 0 or done == steps):
-                run.save(done, np.concatenate(history))
-    if print_every:
-        tqdm.write("Optimization Finished!")
+    check_arguments(model, split, steps, batch_size, optimizer)
+    if optimizer is None:
+        optimizer = keras.optimizers.Adam(learning_rate=0.001)
+    optimizer.build(model.trainable_variables)
+    run = Run(model, split, steps, batch_size, seed, optimizer, compute)
+    take_steps_watched(run, [Printing(), ProgressBar()] if watchers is None else watchers)
     optimizer.finalize_variable_values(model.trainable_variables)
-    del train_steps
     gc.collect()  # a graph is a circle of references: without this it stays for minutes
-    return History(*np.concatenate(history).T)
+    return History(*run.measured.T)
 
 
-def make_train_steps(model, optimizer, batch_shape, augment=None, strategy=None):
-    """A compiled function that takes one step a batch; ``augment`` and ``strategy`` are those of ``train``.
+def take_steps_watched(run, watchers):
+    """All steps that ``run`` still lacks, up to ``STEPS_PER_CALL`` of them in one call of the compiled loop."""
+    try:
+        for watcher in watchers:
+            watcher.begin(run)
+        shape = [run.batch_size, *run.split.images.shape[1:]]
+        train_steps = make_train_steps(run.model, run.optimizer, shape, run.compute)
+        while run.done < run.steps:
+            stops = {watcher: min(run.steps, watcher.next_stop(run.done)) for watcher in watchers}
+            stop = min([run.steps, run.done + STEPS_PER_CALL, *stops.values()])
+            images, labels = run.batches(run.done, stop)
+            measured = train_steps(tf.constant(images), tf.constant(labels)).numpy()
+            run.measured = np.concatenate([run.measured, measured])
+            run.done = stop
+            for watcher in watchers:
+                if stops[watcher] == stop:
+                    watcher.look(run)
+    finally:
+        for watcher in watchers:
+            watcher.end(run)
+
+
+def make_train_steps(model, optimizer, batch_shape, compute=compute_gradients):
+    """A compiled function that takes one step a batch; ``compute`` is that of ``train``.
 
     Maps uint8 images ``[k, *batch_shape]`` and labels ``[k, batch]``, for any ``k``, to float32 ``[k, 3]``: each
     step's loss, accuracy and gradient norm, before its update.
     """
-    signature = (
-        tf.TensorSpec([None, *batch_shape], tf.uint8),
-        tf.TensorSpec([None, *batch_shape[:1]], tf.uint8),
-    )
-
-    def compute(images, labels):
-        with tf.GradientTape() as tape:
-            loss, accuracy = loss_and_accuracy(labels, model(images, training=True))
-        return tape.gradient(loss, model.trainable_variables), loss, accuracy
-
-    if strategy is not None:
-        compute = sharing.share_out(strategy, compute, model.trainable_variables)
 
     @tf.function
     def train_steps(images, labels):
         steps = tf.shape(images)[0]
         measured = tf.TensorArray(tf.float32, size=steps)
         for k in tf.range(steps):
-            seen = augment(images[k], tf.convert_to_tensor(optimizer.iterations)) if augment else images[k]
-            gradients, loss, accuracy = compute(seen, labels[k])
-            _update(optimizer, gradients, model.trainable_variables)
+            gradients, loss, accuracy = compute(model, images[k], labels[k], tf.convert_to_tensor(optimizer.iterations))
+            update(optimizer, gradients, model.trainable_variables)
             norm = tf.linalg.global_norm(gradients)
-            measured = measured.write(k, tf.stack([tf.cast(v, tf.float32) for v in (loss, accuracy, norm)]))
+            measured = measured.write(k, tf.stack([tf.cast(value, tf.float32) for value in (loss, accuracy, norm)]))
         return measured.stack()
 
-    return train_steps.get_concrete_function(*signature)
+    return train_steps.get_concrete_function(
+        tf.TensorSpec([None, *batch_shape], tf.uint8), tf.TensorSpec([None, batch_shape[0]], tf.uint8)
+    )
 
 
-def _update(optimizer, gradients, variables):
+def update(optimizer, gradients, variables):
     """Keras's ``apply_gradients``; on one device without its sum over devices, which would hold the graph for good."""
     pairs = zip(gradients, variables, strict=True)
     if tf.distribute.has_strategy():
@@ -158,22 +144,28 @@ def _update(optimizer, gradients, variables):
         tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
 
 
-def _summary_writer(folder):
-    if not importlib.util.find_spec("tensorboard"):
-        raise ImportError(
-            "tensorboard_folder needs TensorBoard, which TensorFlow does not bring: "
-            "pip install 'lstm-mnist[tensorboard]'"
+def check_arguments(model, split, steps, batch_size, optimizer):
+    """Raise ``TypeError`` or ``ValueError``, with the remedy, for what ``train`` cannot work with."""
+    check_positive("steps", steps)
+    check_positive("batch_size", batch_size)
+    if not tf.executing_eagerly():
+        raise ValueError("eager execution is switched off: take tf.compat.v1.disable_eager_execution() out")
+    if not hasattr(split, "batch_indices"):
+        raise TypeError(
+            f"split is a {type(split).__name__}: give lstm_mnist.load_mnist().train, "
+            "or lstm_mnist.Split(images, labels) of your own images"
         )
-    return tf.summary.create_file_writer(str(folder))
-
-
-def _write_summaries(writer, measured, first_step):
-    with writer.as_default():
-        for step, values in enumerate(measured, first_step):
-            for name, value in zip(History._fields, values, strict=True):
-                tf.summary.scalar(name, value, step)
-    writer.flush()
-
-
-def _next_multiple(every, done):
-    return (done // every + 1) * every
+    if not hasattr(model, "check"):
+        raise TypeError(
+            f"model is a {type(model).__name__}: give an lstm_mnist.LSTMClassifier; other Keras models train with fit"
+        )
+    model.check(split.images[:1])
+    check_labels(split.labels, len(split), model.num_classes)
+    if optimizer is None:
+        return
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise TypeError(f"optimizer is {optimizer!r}: give a Keras optimizer, such as keras.optimizers.Adam(0.001)")
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        raise TypeError("optimizer is a LossScaleOptimizer, and this loop scales no loss: give the inner optimizer")
+    if optimizer.built and int(optimizer.iterations) > 0:
+        raise ValueError(f"optimizer has taken {int(optimizer.iterations)} steps already: give a fresh one")

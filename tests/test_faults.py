@@ -17,7 +17,6 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 import lstm_mnist
@@ -40,7 +39,8 @@ def small_model(seed=0):
 
 def trained(split, steps, folder=None, seed=0):
     model = small_model(seed)
-    history = lstm_mnist.train(model, split, steps, 8, print_every=0, checkpoint_folder=folder, checkpoint_every=2)
+    watchers = [lstm_mnist.Checkpoints(folder, every=2)] if folder else ()
+    history = lstm_mnist.train(model, split, steps, 8, watchers=watchers)
     return [*model.get_weights(), *history]
 
 
@@ -67,13 +67,16 @@ def child(seed, steps=10**6):
         return process
     keras.utils.set_random_seed(seed)
     model = lstm_mnist.LSTMClassifier(num_hidden=4)
-    history = lstm_mnist.train(model, split, steps, 8, print_every=0, checkpoint_folder=folder, checkpoint_every=2)
+    history = lstm_mnist.train(model, split, steps, 8, watchers=[lstm_mnist.Checkpoints(folder, every=2)])
     np.savez(result, *model.get_weights(), *history)
     os._exit(0)
 
 def reached():
-    path = tf.train.latest_checkpoint(folder)
-    return int(path.rsplit("-", 1)[1]) if path else 0
+    path = os.path.join(folder, "run.npz")
+    if not os.path.exists(path):
+        return 0
+    with np.load(path) as run:  # raises for a damaged one
+        return len({name: run[name] for name in run.files}["history"])
 
 for kill in range(kills):
     before = reached()
@@ -84,10 +87,6 @@ for kill in range(kills):
     time.sleep(rng.uniform(0, 0.1 if kill % 4 else 2))
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
-    if path := tf.train.latest_checkpoint(folder):
-        reader = tf.train.load_checkpoint(path)
-        for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)  # raises for a damaged one
     print(reached(), flush=True)
 sys.exit(os.waitpid(child(kills, reached() + 20), 0)[1])
 """
@@ -129,7 +128,8 @@ def test_a_full_disk_keeps_the_last_checkpoint(split, tmp_path, size):
     trained(split, 4, folder)
     with room_for(size), pytest.raises(OSError, match=r"step 6 cannot be kept in .*run, earlier ones are"):
         trained(split, 8, folder)
-    assert tf.train.latest_checkpoint(folder).endswith("ckpt-4")
+    with np.load(folder / "run.npz") as kept:
+        assert len(kept["history"]) == 4
     assert_same(trained(split, 8, folder, seed=9), trained(split, 8))
 
 
@@ -160,6 +160,12 @@ def flipped(raw, number, seed=0):
         bad = bytearray(raw)
         bad[place] ^= 1 << rng.integers(8)
         yield bytes(bad)
+
+
+def zipped(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
 
 
 def refused(path, contents, read, original):
@@ -344,23 +350,19 @@ def test_a_damaged_checkpoint_is_refused_and_a_run_never_begins_anew_in_silence(
     optimizer.build(model.trainable_variables)
 
     def read():
-        run = lstm_mnist.checkpoints.Checkpoints(folder, model, optimizer, split, 8, 0)
-        step, history = run.restore()
-        return [step, *history, *model.get_weights(), *(variable.numpy() for variable in optimizer.variables)]
+        run = lstm_mnist.training.Run(model, split, 4, 8, 0, optimizer, lstm_mnist.compute_gradients)
+        watcher = lstm_mnist.Checkpoints(folder, read_only=True)
+        watcher.begin(run)
+        variables = [variable.numpy() for variable in optimizer.variables]
+        return [run.done, run.measured, *model.get_weights(), *variables]
 
-    original = read()
-    for path in sorted(folder.iterdir()):
-        raw = path.read_bytes()
-        bad = [*truncated(raw, 1 + len(raw) // 6), *flipped(raw, 40 if LONG else 6)]
-        for content in bad:
-            path.write_bytes(content)
-            with contextlib.suppress(ValueError):  # DataError, or another run's settings
-                assert_same(read(), original)
-        path.write_bytes(raw)
-    assert_same(read(), original)
-    for name, content in (("run.json", "{"), ("run.json", "1"), ("checkpoint", "?"), ("ckpt-4.index", "")):
-        kept = (folder / name).read_bytes()
-        (folder / name).write_text(content)
+    original, path = read(), folder / "run.npz"
+    raw = path.read_bytes()
+    for content in [*truncated(raw, 1 + len(raw) // 6), *flipped(raw, 40 if LONG else 12)]:
+        path.write_bytes(content)
+        with contextlib.suppress(ValueError):  # DataError, or another run's settings
+            assert_same(read(), original)
+    for content in (b"{", b"1", b"", zipped(settings="{"), zipped(settings="[1]", history="")):
+        path.write_bytes(content)
         with pytest.raises(lstm_mnist.DataError, match="damaged"):
             trained(split, 8, folder)
-        (folder / name).write_bytes(kept)

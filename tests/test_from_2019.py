@@ -168,7 +168,7 @@ def test_two_hundred_steps_from_the_same_start(then):
     model.set_weights(notebook_function("from_2019")(*(start[name.replace("/", "|")] for name in NAMES)))
     betas = [float(np.float32(beta)) for beta in (0.9, 0.999)]
     adam = keras.optimizers.Adam(0.001, *betas, epsilon=1e-8)
-    history = lstm_mnist.train(model, lstm_mnist.load_mnist().train, steps=200, optimizer=adam, print_every=0)
+    history = lstm_mnist.train(model, lstm_mnist.load_mnist().train, steps=200, optimizer=adam, watchers=())
     assert history.loss[:10].mean() > 3 * history.loss[-10:].mean()
     np.testing.assert_allclose(history.loss, np.load(folder / "answers.npz")["losses"], rtol=0, atol=1e-5)
 

@@ -30,17 +30,17 @@ def small_model(seed=3):
 def test_other_strategies_are_refused_by_name(split):
     for strategy in (tf.distribute.OneDeviceStrategy("CPU:0"), tf.distribute.get_strategy(), "mirrored"):
         with pytest.raises(ValueError, match=rf"strategy is {type(strategy).__name__}: use tf.distribute.Mirrored"):
-            lstm_mnist.train(small_model(), split, 5, strategy=strategy)
+            sharing.train_shared(strategy, small_model(), split, 5)
 
 
 def test_a_model_or_optimizer_made_outside_the_scope_is_named(split):
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     with pytest.raises(ValueError, match=r"the model was made outside this strategy: make it inside `with"):
-        lstm_mnist.train(small_model(), split, 5, strategy=strategy)
+        sharing.train_shared(strategy, small_model(), split, 5)
     with strategy.scope():
         model = small_model()
     with pytest.raises(ValueError, match=r"the optimizer was made outside"):
-        lstm_mnist.train(model, split, 5, optimizer=keras.optimizers.Adam(), strategy=strategy)
+        sharing.train_shared(strategy, model, split, 5, optimizer=keras.optimizers.Adam())
 
 
 class TwoWorkers:
@@ -71,13 +71,12 @@ def test_worker_0_alone_writes_files():
     assert not sharing.is_chief(strategy)
     strategy.cluster_resolver.task_id = 0
     assert sharing.is_chief(strategy)
-    assert sharing.is_chief(None)
 
 
 @pytest.mark.parametrize("error", ["UnavailableError", "AbortedError", "CancelledError", "DeadlineExceededError"])
 def test_a_lost_worker_is_named_with_the_way_on(error):
-    for folder, way_on in (("runs", "goes on from the last checkpoint in runs"), (None, "begins anew")):
-        with pytest.raises(cluster.WorkerError, match=way_on), sharing.lost_workers_named(folder):
+    for folders, way_on in ((["runs"], "goes on from the last checkpoint in runs"), ([], "begins anew")):
+        with pytest.raises(cluster.WorkerError, match=way_on), sharing.lost_workers_named(folders):
             raise getattr(tf.errors, error)(None, None, "connection reset")
 
 
@@ -147,7 +146,12 @@ def run(strategy=None, **settings):
         optimizer = keras.optimizers.Adam(0.01, global_clipnorm=0.1, weight_decay=0.1, use_ema=True, ema_momentum=0.9)
     model.lstm.implementation = "plain"
     distort = lambda images, n: distortions.distort(images, [n, 1])
-    history = lstm_mnist.train(model, split, 7, 32, 3, optimizer, 3, augment=distort, strategy=strategy)
+    watchers = [lstm_mnist.Printing(3)]
+    if strategy:
+        history = sharing.train_shared(strategy, model, split, 7, 32, 3, optimizer, distort, watchers)
+    else:
+        compute = distortions.on_changed(distort)
+        history = lstm_mnist.train(model, split, 7, 32, 3, optimizer, compute, watchers)
     assert optimizer.iterations.numpy() == 7
     return np.stack(history), model.get_weights()
 
@@ -161,8 +165,11 @@ def stream(strategy=None):
     keras.utils.set_random_seed(0)
     with (strategy or tf.distribute.get_strategy()).scope():
         model = lstm_mnist.LSTMClassifier(8)
-    model.lstm.implementation = "plain"
-    return np.stack(train_on_stream(model, digits, 3, 32, strategy=strategy)), model.get_weights()
+        model.lstm.implementation = "plain"
+        compute = sharing.share_out(strategy) if strategy else lstm_mnist.compute_gradients
+        optimizer = keras.optimizers.Adam()
+        history = train_on_stream(model, digits, 3, 32, optimizer=optimizer, compute=compute)
+        return np.stack(history), model.get_weights()
 
 digits = write_shards(sys.argv[1], [(split.images[:100], split.labels[:100])], shards=1)
 (histories, weights) = zip(stream(), stream(strategy))
@@ -173,7 +180,7 @@ for one, two in zip(*weights, strict=True):
 with strategy.scope():
     odd = lstm_mnist.LSTMClassifier(8)
 try:
-    lstm_mnist.train(odd, split, 7, 33, strategy=strategy)
+    sharing.train_shared(strategy, odd, split, 7, 33)
 except ValueError as error:
     assert "batch_size is 33: choose a multiple of 2" in str(error), error
 else:
@@ -194,20 +201,19 @@ def test_two_devices_train_as_one_clipping_averages_distortions_and_streams_incl
     )
     assert child.returncode == 0, child.stderr
     lines = child.stdout.splitlines()
-    assert len(lines) == 8
-    assert lines[:4] == lines[4:]  # what is printed is the same too
+    assert len(lines) == 10
+    assert lines[:5] == lines[5:]  # what is printed is the same too
 
 
 def test_one_replica_is_the_plain_loop_bit_for_bit(split, tmp_path):
     plain = small_model()
-    expected = lstm_mnist.train(plain, split, 6, 32, print_every=0)
+    expected = lstm_mnist.train(plain, split, 6, 32, watchers=())
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     for steps in (3, 6):  # the second goes on from the first one's checkpoint
         with strategy.scope():
             model = small_model()
-        history = lstm_mnist.train(
-            model, split, steps, 32, print_every=0, checkpoint_folder=tmp_path / "run", strategy=strategy
-        )
+        watchers = [lstm_mnist.Checkpoints(tmp_path / "run")]
+        history = sharing.train_shared(strategy, model, split, steps, 32, watchers=watchers)
     np.testing.assert_array_equal(np.stack(history), np.stack(expected))
     for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)

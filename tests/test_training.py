@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import lstm_mnist
+from lstm_mnist.better.distortions import on_changed
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def assert_same_weights(a, b):
 @pytest.mark.parametrize("given", [None, keras.optimizers.SGD])  # Adam's steps do not show the gradient's size
 def test_train_is_the_plain_loop(split, given):
     model, by_hand = small_model(), small_model()
-    history = lstm_mnist.train(model, split, 4, 32, seed=3, optimizer=given and given(0.1), print_every=0)
+    history = lstm_mnist.train(model, split, 4, 32, seed=3, optimizer=given and given(0.1), watchers=())
     optimizer = given(0.1) if given else keras.optimizers.Adam(0.001)
     for n in range(4):
         indices = split.batch_indices(n, 32, 3)
@@ -48,63 +49,68 @@ def test_train_is_the_plain_loop(split, given):
 @pytest.mark.parametrize("steps", [1, 49, 50, 51, 103])
 def test_exactly_so_many_updates(split, steps):
     optimizer = keras.optimizers.Adam(0.001)
-    history = lstm_mnist.train(small_model(), split, steps, batch_size=8, optimizer=optimizer, print_every=0)
+    history = lstm_mnist.train(small_model(), split, steps, batch_size=8, optimizer=optimizer, watchers=())
     assert int(optimizer.iterations) == steps
     assert [len(values) for values in history] == [steps] * 3
 
 
 def test_prints_the_lines_of_2019_measured_after_the_update(split, capsys):
     model = small_model()
-    lstm_mnist.train(model, split, steps=20, batch_size=32, print_every=10)
+    lstm_mnist.train(model, split, steps=24, batch_size=32, watchers=[lstm_mnist.Printing(10)])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(",")[0] for line in lines] == ["Step 1", "Step 10", "Step 20", "Optimization Finished!"]
-    indices = split.batch_indices(19, 32)
+    assert [line.split(",")[0] for line in lines] == [
+        "Step 1",
+        "Step 10",
+        "Step 20",
+        "Step 24",
+        "Optimization Finished!",
+    ]
+    indices = split.batch_indices(23, 32)
     loss, accuracy = lstm_mnist.loss_and_accuracy(split.labels[indices], model(split.images[indices]))
-    assert lines[2] == f"Step 20, Loss= {loss:.4f}, Training Accuracy= {accuracy:.3f}"
+    assert lines[3] == f"Step 24, Loss= {loss:.4f}, Training Accuracy= {accuracy:.3f}"
 
 
 def test_same_seed_same_weights_other_seed_others(split):
     runs = []
     for seed in (1, 1, 2):
         runs.append(small_model())
-        lstm_mnist.train(runs[-1], split, steps=60, batch_size=32, seed=seed, print_every=0)
+        lstm_mnist.train(runs[-1], split, steps=60, batch_size=32, seed=seed, watchers=())
     assert_same_weights(runs[0], runs[1])
     assert not np.array_equal(runs[0].get_weights()[0], runs[2].get_weights()[0])
 
 
 def test_printing_and_checkpoints_do_not_change_the_weights(split, tmp_path):
     quiet, chatty = small_model(), small_model()
-    lstm_mnist.train(quiet, split, steps=60, batch_size=32, print_every=0)
-    lstm_mnist.train(
-        chatty, split, steps=60, batch_size=32, print_every=7, checkpoint_folder=tmp_path / "run", checkpoint_every=11
-    )
+    lstm_mnist.train(quiet, split, steps=60, batch_size=32, watchers=())
+    watchers = [lstm_mnist.Printing(7), lstm_mnist.Checkpoints(tmp_path / "run", every=11)]
+    lstm_mnist.train(chatty, split, steps=60, batch_size=32, watchers=watchers)
     assert_same_weights(quiet, chatty)
 
 
 def test_it_learns(split):
     keras.utils.set_random_seed(0)
     model = lstm_mnist.LSTMClassifier(32)
-    history = lstm_mnist.train(model, split, steps=200, optimizer=keras.optimizers.Adam(0.005), print_every=0)
+    history = lstm_mnist.train(model, split, steps=200, optimizer=keras.optimizers.Adam(0.005), watchers=())
     assert history.loss[:10].mean() > 2
     assert history.loss[-20:].mean() < 0.7
     assert history.accuracy[-20:].mean() > 0.75
 
 
 def test_a_finished_run_can_be_taken_further_and_not_back(split, tmp_path):
-    first = lstm_mnist.train(small_model(), split, 20, 32, print_every=0, checkpoint_folder=tmp_path / "run")
-    again = lstm_mnist.train(small_model(), split, 20, 32, print_every=0, checkpoint_folder=tmp_path / "run")
+    first = lstm_mnist.train(small_model(), split, 20, 32, watchers=[lstm_mnist.Checkpoints(tmp_path / "run")])
+    again = lstm_mnist.train(small_model(), split, 20, 32, watchers=[lstm_mnist.Checkpoints(tmp_path / "run")])
     np.testing.assert_array_equal(first.loss, again.loss)
     further, untroubled = small_model(seed=9), small_model()
-    longer = lstm_mnist.train(further, split, 30, 32, print_every=0, checkpoint_folder=tmp_path / "run")
-    np.testing.assert_array_equal(longer, lstm_mnist.train(untroubled, split, 30, 32, print_every=0))
+    longer = lstm_mnist.train(further, split, 30, 32, watchers=[lstm_mnist.Checkpoints(tmp_path / "run")])
+    np.testing.assert_array_equal(longer, lstm_mnist.train(untroubled, split, 30, 32, watchers=()))
     assert_same_weights(further, untroubled)
     with pytest.raises(ValueError, match="already at step 30: ask for more than steps=10"):
-        lstm_mnist.train(small_model(), split, 10, 32, print_every=0, checkpoint_folder=tmp_path / "run")
+        lstm_mnist.train(small_model(), split, 10, 32, watchers=[lstm_mnist.Checkpoints(tmp_path / "run")])
 
 
 def test_a_folder_of_another_run_is_refused_untouched(split, tmp_path):
     folder = tmp_path / "run"
-    lstm_mnist.train(small_model(), split, 5, 32, print_every=0, checkpoint_folder=folder)
+    lstm_mnist.train(small_model(), split, 5, 32, watchers=[lstm_mnist.Checkpoints(folder)])
     before = sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir())
     other = lstm_mnist.Split(split.images[:99], split.labels[:99])
     relabelled = lstm_mnist.Split(split.images, (split.labels + 1) % 10)
@@ -117,19 +123,17 @@ def test_a_folder_of_another_run_is_refused_untouched(split, tmp_path):
         ((small_model(), relabelled, 9, 32), "run with data"),
     ):
         with pytest.raises(ValueError, match=message):
-            lstm_mnist.train(*arguments, print_every=0, checkpoint_folder=folder)
+            lstm_mnist.train(*arguments, watchers=[lstm_mnist.Checkpoints(folder)])
     assert sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir()) == before
 
 
 def test_unusable_folders_are_named(split, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "diary.txt").write_text("private")
-    with pytest.raises(ValueError, match=r"not empty and holds no run\.json"):
-        lstm_mnist.train(small_model(), split, 5, print_every=0, checkpoint_folder=tmp_path / "full")
+    with pytest.raises(ValueError, match=r"full holds diary\.txt and no run\.npz: choose another"):
+        lstm_mnist.train(small_model(), split, 5, watchers=[lstm_mnist.Checkpoints(tmp_path / "full")])
     with pytest.raises(ValueError, match="cannot be written"):
-        lstm_mnist.train(
-            small_model(), split, 5, print_every=0, checkpoint_folder=tmp_path / "full" / "diary.txt" / "x"
-        )
+        lstm_mnist.train(small_model(), split, 5, watchers=[lstm_mnist.Checkpoints(tmp_path / "full/diary.txt/x")])
 
 
 @pytest.mark.parametrize(
@@ -138,7 +142,6 @@ def test_unusable_folders_are_named(split, tmp_path):
         ({"steps": 0}, "steps is 0"),
         ({"steps": -5}, "steps is -5"),
         ({"batch_size": 0}, "batch_size is 0"),
-        ({"checkpoint_every": 0}, "checkpoint_every is 0"),
     ],
 )
 def test_impossible_arguments_are_named_before_work(split, arguments, message):
@@ -158,18 +161,18 @@ def test_data_that_does_not_fit_the_model_is_named(split):
 
 def test_a_bar_is_shown_unless_the_environment_says_no(split, capsys, monkeypatch):
     monkeypatch.setenv("LSTM_MNIST_PROGRESS", "1")
-    lstm_mnist.train(small_model(), split, 3, 8, print_every=0)
-    assert "3/3" in capsys.readouterr().out
+    lstm_mnist.train(small_model(), split, 3, 8, watchers=[lstm_mnist.ProgressBar()])
+    assert "3/3" in capsys.readouterr().err
     monkeypatch.setenv("LSTM_MNIST_PROGRESS", "0")
-    lstm_mnist.train(small_model(), split, 3, 8, print_every=0)
-    assert capsys.readouterr().out == ""
+    lstm_mnist.train(small_model(), split, 3, 8, watchers=[lstm_mnist.ProgressBar()])
+    assert capsys.readouterr().err == ""
 
 
 def test_tensorboard_gets_each_steps_numbers(split, tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    history = lstm_mnist.train(small_model(), split, 5, 8, print_every=0, tensorboard_folder=tmp_path)
+    history = lstm_mnist.train(small_model(), split, 5, 8, watchers=[lstm_mnist.TensorBoard(tmp_path)])
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     for name, values in history._asdict().items():
@@ -180,11 +183,11 @@ def test_tensorboard_gets_each_steps_numbers(split, tmp_path):
 def test_missing_tensorboard_is_named_with_its_remedy(split, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install 'lstm-mnist\[tensorboard\]'"):
-        lstm_mnist.train(small_model(), split, 5, 8, tensorboard_folder=tmp_path / "logs")
+        lstm_mnist.TensorBoard(tmp_path / "logs")
     assert not (tmp_path / "logs").exists()
 
 
-def test_augment_changes_what_batch_n_shows_and_only_that(split):
+def test_on_changed_changes_what_batch_n_shows_and_only_that(split):
     seen = []
 
     def darker(images, n):
@@ -192,7 +195,7 @@ def test_augment_changes_what_batch_n_shows_and_only_that(split):
         return tf.cast(images, tf.float32) / 255 / (1 + tf.cast(n, tf.float32))
 
     model, by_hand = small_model(), small_model()
-    lstm_mnist.train(model, split, steps=3, batch_size=16, print_every=0, augment=darker)
+    lstm_mnist.train(model, split, steps=3, batch_size=16, compute=on_changed(darker), watchers=())
     assert seen == [tf.uint8]
     optimizer = keras.optimizers.Adam(0.001)
     for n in range(3):
@@ -210,7 +213,7 @@ def test_an_averaging_optimizer_leaves_the_average_in_the_model(split):
     def steps_of_sgd(count, **kwargs):
         model = small_model()
         optimizer = keras.optimizers.SGD(0.5, **kwargs)
-        lstm_mnist.train(model, split, count, batch_size=16, optimizer=optimizer, print_every=0)
+        lstm_mnist.train(model, split, count, batch_size=16, optimizer=optimizer, watchers=())
         return model.get_weights()
 
     averaged = steps_of_sgd(2, use_ema=True, ema_momentum=0.25)

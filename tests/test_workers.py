@@ -8,7 +8,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import lstm_mnist
 from lstm_mnist.bigger.cluster import WorkerError
@@ -25,7 +24,7 @@ def test_workers_train_as_one_process_even_when_one_is_killed_and_all_start_agai
     orders = ORDERS | {"steps": 600, "checkpoint_folder": folder, "checkpoint_every": 20}
     with Workers(2, **orders) as workers:
         end = time.monotonic() + 200
-        while not (folder / "checkpoint").exists():
+        while not (folder / "run.npz").exists():
             assert time.monotonic() < end
             assert [process.poll() for process in workers.processes] == [None, None]
             time.sleep(0.02)
@@ -33,13 +32,14 @@ def test_workers_train_as_one_process_even_when_one_is_killed_and_all_start_agai
         with pytest.raises(WorkerError, match=r"worker 1 was killed \(SIGTERM\), the others were stopped"):
             workers.wait(60)
     assert all(process.poll() is not None for process in workers.processes)
-    reached = int(tf.train.latest_checkpoint(folder).rsplit("-", 1)[1])
+    with np.load(folder / "run.npz") as kept:
+        reached = len(kept["history"])
     assert 20 <= reached < 600
     run = run_workers(2, time_limit=200, **orders)
     keras.utils.set_random_seed(3)
     model = lstm_mnist.LSTMClassifier(8)
     model.lstm.implementation = "plain"
-    history = lstm_mnist.train(model, lstm_mnist.load_mnist().train, 600, 32, 3, print_every=0)
+    history = lstm_mnist.train(model, lstm_mnist.load_mnist().train, 600, 32, 3, watchers=())
     np.testing.assert_allclose(run.history, np.stack(history), atol=1e-4)
     for theirs, ours in zip(run.weights, model.get_weights(), strict=True):
         np.testing.assert_allclose(theirs, ours, atol=1e-4)
@@ -64,7 +64,7 @@ def test_a_worker_that_fails_is_quoted_and_all_are_stopped(tmp_path):
     (tmp_path / "diary.txt").write_text("private")
     with (
         Workers(1, **ORDERS, checkpoint_folder=tmp_path / "diary.txt" / "x") as workers,
-        pytest.raises(WorkerError, match=r"worker 0: ValueError: checkpoint_folder .* cannot be written"),
+        pytest.raises(WorkerError, match=r"worker 0: ValueError: checkpoint folder .* cannot be written"),
     ):
         workers.wait(200)
     assert workers.processes[0].poll() == 1

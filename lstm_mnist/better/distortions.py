@@ -4,6 +4,8 @@ import math
 
 import tensorflow as tf
 
+from ..training import compute_gradients
+
 BEND_POINTS = 5  # a bend is drawn at 5 x 5 points and smooth in between
 
 
@@ -46,3 +48,15 @@ def _sample(pixels, y, x):
     above = tf.gather(padded, at) * (1 - right) + tf.gather(padded, at + 1) * right
     below = tf.gather(padded, at + width) * (1 - right) + tf.gather(padded, at + width + 1) * right
     return above * (1 - down) + below * down
+
+
+def on_changed(change, compute=compute_gradients):
+    """A ``compute`` for ``train`` that shows the model ``change(images, n)`` of batch ``n`` in place of its images.
+
+    ``change`` maps uint8 images ``[batch, rows, columns]`` to uint8, or float in 0..1, of the same shape.
+    """
+
+    def compute_on_changed(model, images, labels, n):
+        return compute(model, change(images, n), labels, n)
+
+    return compute_on_changed

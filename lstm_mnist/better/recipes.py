@@ -11,9 +11,9 @@ import tensorflow as tf
 from ..inside import OpenGateClassifier, RNNClassifier, train_every_row
 from ..lstm import LSTMClassifier
 from ..pretrained import WEIGHTS_FOLDER
-from ..training import train
+from ..training import compute_gradients, train
 from . import networks
-from .distortions import distort
+from .distortions import distort, on_changed
 from .ledger import read_table
 
 FOUND = WEIGHTS_FOLDER / "search.csv"
@@ -48,7 +48,7 @@ def ledger_only(make_model):
     def recipe(seed, mnist):
         keras.utils.set_random_seed(seed)
         model = make_model()
-        train(model, mnist.train, steps=2000, batch_size=128, seed=seed, print_every=0)
+        train(model, mnist.train, steps=2000, batch_size=128, seed=seed, watchers=())
         return model, {}
 
     return recipe
@@ -97,7 +97,8 @@ def climb(steps, peak, beta_2, average, fade=0.0, make_model=LSTMClassifier, **c
             amount = tf.minimum(1.0, left / fade) if fade else 1.0
             return distort(images, tf.stack([seed, tf.cast(n, tf.int32)]), amount, **changes)
 
-        train(model, mnist.train, steps, 128, seed, optimizer, augment=augment if changes else None)
+        compute = on_changed(augment) if changes else compute_gradients
+        train(model, mnist.train, steps, 128, seed, optimizer, compute)
         settings = {"steps": steps, "batch_size": 128, "optimizer": f"Adam, learning rate up to {peak} and down to 0"}
         return model, settings | {"beta_2": beta_2, "moving average": average, "fade": fade, "distortions": changes}
 

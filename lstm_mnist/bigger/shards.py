@@ -16,8 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..data import DataError, check_images, check_labels, check_positive
-from ..training import History, make_train_steps
-from . import sharing
+from ..training import History, compute_gradients, make_train_steps
 
 VERSION = 1
 INDEX = "shards.json"
@@ -146,19 +145,20 @@ def _read_header(path):
 
 
 def train_on_stream(
-    model, shards, steps, batch_size=128, seed=0, optimizer=None, augment=None, strategy=None, buffer=10_000
+    model, shards, steps, batch_size=128, seed=0, optimizer=None, compute=compute_gradients, buffer=10_000
 ):
     """Like ``train``, on ``shards``: memory does not grow with their size. Returns the ``History``.
 
-    Raises ``DataError`` with the name of a shard that turns out to be damaged.
+    In the scope of a strategy give ``compute=share_out(strategy)``. Raises ``DataError`` with the name of a shard that
+    turns out to be damaged.
     """
     check_positive("steps", steps)
     model.check(np.zeros((1, *shards.shape), np.uint8))
     check_labels([shards.num_classes - 1], 1, model.num_classes)
-    with sharing.scope(strategy, model, optimizer, batch_size):
-        optimizer = optimizer or keras.optimizers.Adam(learning_rate=0.001)
-        optimizer.build(model.trainable_variables)
-    train_steps = make_train_steps(model, optimizer, (batch_size, *shards.shape), augment=augment, strategy=strategy)
+    if optimizer is None:
+        optimizer = keras.optimizers.Adam(learning_rate=0.001)
+    optimizer.build(model.trainable_variables)
+    train_steps = make_train_steps(model, optimizer, (batch_size, *shards.shape), compute)
     stream = shards.stream(batch_size, seed, buffer).take(steps).batch(STEPS_PER_CALL)
     try:
         history = [train_steps(images, labels).numpy() for images, labels in stream]

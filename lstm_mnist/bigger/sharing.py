@@ -3,35 +3,64 @@
 import contextlib
 import zlib
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from ..better.distortions import on_changed
+from ..checkpoints import Checkpoints
 from ..data import check_positive
+from ..training import compute_gradients, train
+from ..watchers import Printing, ProgressBar, Watcher
 from .cluster import LOST, WorkerError
 
 
-def share_out(strategy, compute, variables):
+def train_shared(
+    strategy, model, split, steps=5000, batch_size=128, seed=0, optimizer=None, change=None, watchers=None
+):
+    """``train``, each step shared out among the devices or machines of ``strategy``: the same weights up to rounding.
+
+    The model, and a given optimizer, are made in the strategy's scope. ``change`` is that of
+    ``better.distortions.on_changed``. Worker 0 alone prints and writes; all read its checkpoints. Raises
+    ``ValueError`` for what cannot be shared out, ``WorkerError`` where another worker is lost.
+    """
+    check_scope(strategy, model, optimizer, batch_size)
+    watchers = [Printing(), ProgressBar()] if watchers is None else list(watchers)
+    folders = [watcher.folder for watcher in watchers if isinstance(watcher, Checkpoints)]
+    if not is_chief(strategy):
+        watchers = [Checkpoints(folder, read_only=True) for folder in folders]
+    with strategy.scope():
+        if optimizer is None:
+            optimizer = keras.optimizers.Adam(learning_rate=0.001)
+        optimizer.build(model.trainable_variables)
+    compute = share_out(strategy)
+    if change is not None:
+        compute = on_changed(change, compute)
+    with lost_workers_named(folders):
+        return train(model, split, steps, batch_size, seed, optimizer, compute, [*watchers, Agreement(strategy)])
+
+
+def share_out(strategy, compute=compute_gradients):
     """``compute`` on a slice of the batch in each replica of ``strategy``, the results added up in one message.
 
-    ``compute(images, labels)`` gives ``(gradients, loss, accuracy)``, means over its batch. So does the function
-    returned, for the whole batch and outside the replicas: an optimizer that is applied to its gradients, clips them
-    by their norm or counts its steps does so once, with the numbers of a single device.
+    The gradients, loss and accuracy of ``compute`` are means over its slice. What the function returned gives are
+    means over the whole batch, outside the replicas: an optimizer that is applied to its gradients, clips them by
+    their norm or counts its steps does so once, with the numbers of a single device.
     """
     replicas = strategy.num_replicas_in_sync
-    shapes = [variable.shape for variable in variables]
-    sizes = [int(np.prod(shape)) for shape in shapes]
 
-    def message(images, labels):
-        n = tf.distribute.get_replica_context().replica_id_in_sync_group
-        size = labels.shape[0] // replicas
-        mine = slice(n * size, (n + 1) * size)
-        gradients, loss, accuracy = compute(images[mine], labels[mine])
-        values = [tf.reshape(value, [-1]) for value in (*gradients, loss, accuracy)]
-        return tf.concat(values, axis=0) / replicas
+    def shared(model, images, labels, n):
+        def message(images, labels):
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            size = labels.shape[0] // replicas
+            mine = slice(replica * size, (replica + 1) * size)
+            gradients, loss, accuracy = compute(model, images[mine], labels[mine], n)
+            values = [tf.reshape(value, [-1]) for value in (*gradients, loss, accuracy)]
+            return tf.concat(values, axis=0) / replicas
 
-    def shared(images, labels):
         total = strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(message, (images, labels)), axis=None)
-        *gradients, loss, accuracy = tf.split(total, [*sizes, 1, 1])
+        shapes = [variable.shape for variable in model.trainable_variables]
+        *gradients, loss, accuracy = tf.split(total, [*(int(np.prod(shape)) for shape in shapes), 1, 1])
         gradients = [tf.reshape(value, shape) for value, shape in zip(gradients, shapes, strict=True)]
         return gradients, loss[0], accuracy[0]
 
@@ -43,13 +72,8 @@ def message_bytes(model):
     return 4 * (model.count_params() + 2)
 
 
-def scope(strategy, model, optimizer, batch_size):
-    """The context in which to make the rest of the optimizer; of no effect for ``strategy`` None.
-
-    Raises ``ValueError`` for a strategy, model, optimizer or batch that cannot be shared out.
-    """
-    if strategy is None:
-        return contextlib.nullcontext()
+def check_scope(strategy, model, optimizer, batch_size):
+    """Raise ``ValueError`` for a strategy, model, optimizer or batch that cannot be shared out."""
     kinds = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
     if not isinstance(strategy, kinds):
         raise ValueError(
@@ -62,13 +86,26 @@ def scope(strategy, model, optimizer, batch_size):
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise ValueError(f"batch_size is {batch_size}: choose a multiple of {replicas}, the number of replicas")
-    return strategy.scope()
 
 
 def is_chief(strategy):
     """Whether this process writes the files: without other workers, or as worker 0."""
-    resolver = strategy and strategy.cluster_resolver
+    resolver = strategy.cluster_resolver
     return not resolver or not resolver.task_id
+
+
+class Agreement(Watcher):
+    """Raises ``ValueError`` at the begin of a run in which the workers of ``strategy`` are not at one."""
+
+    def __init__(self, strategy):
+        super().__init__(every=1000)
+        self.strategy = strategy
+
+    def begin(self, run):
+        batch = run.split.batch_indices(run.done, run.batch_size, run.seed)
+        data = [batch, run.split.images[:1000], run.split.labels[:1000]]
+        weights = run.model.get_weights()
+        check_agreement(self.strategy, steps=run.steps, checkpoint=run.done, weights=weights, data=data)
 
 
 def check_agreement(strategy, **values):
@@ -81,7 +118,7 @@ def check_agreement(strategy, **values):
     def add_up(mine):
         return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(tf.identity, (mine,)), axis=None)
 
-    with lost_workers_named(None):
+    with lost_workers_named():
         totals = add_up(tf.constant(numbers, tf.int64)).numpy()
     for name, number, total in zip(values, numbers, totals, strict=True):
         if total != number * strategy.num_replicas_in_sync:
@@ -93,12 +130,14 @@ def _checksum(arrays):
 
 
 @contextlib.contextmanager
-def lost_workers_named(folder):
-    """Turn TensorFlow's errors about a peer that is gone into a ``WorkerError``."""
+def lost_workers_named(folders=()):
+    """Turn TensorFlow's errors about a peer that is gone into a ``WorkerError``; ``folders`` hold checkpoints."""
     try:
         yield
     except LOST as error:
-        remedy = f"the run goes on from the last checkpoint in {folder}" if folder else "the run begins anew"
+        remedy = "the run begins anew"
+        if folders:
+            remedy = f"the run goes on from the last checkpoint in {folders[0]}"
         raise WorkerError(f"another worker was lost in mid-training: start all of them again, {remedy}") from error
 
 

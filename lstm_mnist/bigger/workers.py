@@ -17,11 +17,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from ..checkpoints import Checkpoints
 from ..data import check_positive, load_mnist
 from ..lstm import LSTMClassifier
 from ..processes import Child, end_with_parent, peak_memory
-from ..training import train
-from . import cluster, sharing
+from . import cluster
+from .sharing import is_chief, train_shared
 
 
 class Run(NamedTuple):
@@ -64,8 +65,8 @@ class Workers:
         check_positive("count", count)
         folder = checkpoint_folder and str(Path(checkpoint_folder).absolute())
         orders = {"num_hidden": num_hidden, "implementation": implementation, "seed": seed}
-        orders["settings"] = {"steps": steps, "batch_size": batch_size, "seed": seed, "print_every": 0}
-        orders["settings"] |= {"checkpoint_folder": folder, "checkpoint_every": checkpoint_every}
+        orders["settings"] = {"steps": steps, "batch_size": batch_size, "seed": seed}
+        orders |= {"checkpoint_folder": folder, "checkpoint_every": checkpoint_every}
         self.folder = tempfile.TemporaryDirectory()
         self.children = []
         orders["folder"] = self.folder.name
@@ -139,7 +140,7 @@ def free_ports(count):
 # --- a worker's process --------------------------------------------------------------------------------------------
 
 
-def _train_as_ordered(folder, seed, num_hidden, implementation, settings):
+def _train_as_ordered(folder, seed, num_hidden, implementation, settings, checkpoint_folder, checkpoint_every):
     """The chief leaves ``result.npz`` in the folder, every worker what its share was."""
     if hasattr(signal, "alarm"):
         signal.alarm(600)  # ends the process even while TensorFlow waits for the others
@@ -151,12 +152,13 @@ def _train_as_ordered(folder, seed, num_hidden, implementation, settings):
         model = LSTMClassifier(num_hidden)
     model.lstm.implementation = implementation
     start = time.perf_counter()
-    history = train(model, load_mnist().train, strategy=strategy, **settings)
+    watchers = [Checkpoints(checkpoint_folder, checkpoint_every)] if checkpoint_folder else []
+    history = train_shared(strategy, model, load_mnist().train, watchers=watchers, **settings)
     n, size = strategy.cluster_resolver.task_id, settings["batch_size"] // strategy.num_replicas_in_sync
     share = {"images": [n * size, (n + 1) * size], "steps": len(history.loss)}
     share |= {"seconds": time.perf_counter() - start, "peak_memory_mb": peak_memory()}
     (Path(folder) / f"share{n}.json").write_text(json.dumps(share))
-    if sharing.is_chief(strategy):
+    if is_chief(strategy):
         weights = {f"weight {k}": array for k, array in enumerate(model.get_weights())}
         np.savez(Path(folder) / "result.npz", history=np.stack(history), **weights)
 

@@ -48,7 +48,7 @@ def work(kind, cores):
 
     from .. import LSTMClassifier, load_mnist
     from ..bigger import cluster, sharing
-    from ..training import make_train_steps
+    from ..training import compute_gradients, make_train_steps
 
     strategy = None
     if kind == "devices":
@@ -65,7 +65,8 @@ def work(kind, cores):
         count = IMAGES // batch
         images = tf.constant(split.images[:IMAGES].reshape(count, batch, 28, 28))
         labels = tf.constant(split.labels[:IMAGES].reshape(count, batch))
-        train_steps = make_train_steps(model, optimizer, (batch, 28, 28), strategy=strategy)
+        compute = sharing.share_out(strategy) if strategy else compute_gradients
+        train_steps = make_train_steps(model, optimizer, (batch, 28, 28), compute)
         return lambda: train_steps(images, labels).numpy()
 
     def prepare_sum():
@@ -97,7 +98,7 @@ def work(kind, cores):
 def stream(digits, folder):
     """Write so many digits, train on all of them once, distorted; print what it took."""
     from .. import LSTMClassifier, load_mnist
-    from ..better.distortions import distort
+    from ..better.distortions import distort, on_changed
     from ..bigger.shards import train_on_stream, write_shards
 
     train = load_mnist().train
@@ -105,7 +106,7 @@ def stream(digits, folder):
     pieces = [next(pieces) for _ in range(digits // 5000)]
     shards = write_shards(folder, ((train.images[piece], train.labels[piece]) for piece in pieces))
     model, start = LSTMClassifier(32), time.perf_counter()
-    train_on_stream(model, shards, digits // 500, 500, augment=lambda images, n: distort(images, [0, n]))
+    train_on_stream(model, shards, digits // 500, 500, compute=on_changed(lambda images, n: distort(images, [0, n])))
     result = {"digits": len(shards), "file_mb": sum(file["bytes"] for file in shards.files.values()) / 1e6}
     print(json.dumps(result | {"peak_memory_mb": peak_memory(), "seconds": time.perf_counter() - start}))
 
