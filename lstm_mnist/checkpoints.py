@@ -134,5 +134,5 @@ def _variables(run):
 
 def _state(run):
     """Their values, as arrays that NumPy can keep."""
-    values = {name: np.asarray(variable) for name, variable in _variables(run).items()}
+    values = {name: variable.numpy() for name, variable in _variables(run).items()}
     return {name: value.astype(np.float32) if value.dtype.kind == "V" else value for name, value in values.items()}

@@ -165,30 +165,19 @@ class OpenGateClassifier(LSTMClassifier):
         return self.output_layer(walk(self.lstm, self.scale(images), self.open_gates)[-1][-1])
 
 
-def train_every_row(model, split, steps=5000, batch_size=128, seed=0):
-    """Train an ``LSTMClassifier`` to answer after every row: the mean cross-entropy over all rows, Adam at 0.001.
+class EveryRowClassifier(LSTMClassifier):
+    """An ``LSTMClassifier`` that learns to answer after every row.
 
-    The batches are those of ``lstm_mnist.train``. Returns the losses, float32 ``[steps]``, in nats.
+    In training its logits are ``[batch, rows, num_classes]``, otherwise those after the last row.
     """
-    check_positive("steps", steps)
-    optimizer = keras.optimizers.Adam(learning_rate=0.001)
-    optimizer.build(model.trainable_variables)
 
-    @tf.function
-    def step(images, labels):
-        with tf.GradientTape() as tape:
-            logits = logits_after_each_row(model, images)
-            every = tf.repeat(tf.cast(labels, tf.int64)[:, None], tf.shape(logits)[1], axis=1)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(every, logits))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return loss
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.lstm.return_sequences = True
 
-    losses = []
-    for n in range(steps):
-        batch = split.batch_indices(n, batch_size, seed)
-        losses.append(step(tf.constant(split.images[batch]), tf.constant(split.labels[batch])))
-    return np.asarray(losses)
+    def call(self, images, training=False):
+        every_h = self.lstm(self.scale(images))
+        return self.output_layer(every_h if training else every_h[:, -1])
 
 
 def state_gradients(model, images, labels):

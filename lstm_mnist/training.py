@@ -167,5 +167,5 @@ def check_arguments(model, split, steps, batch_size, optimizer):
         raise TypeError(f"optimizer is {optimizer!r}: give a Keras optimizer, such as keras.optimizers.Adam(0.001)")
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         raise TypeError("optimizer is a LossScaleOptimizer, and this loop scales no loss: give the inner optimizer")
-    if optimizer.built and int(optimizer.iterations) > 0:
-        raise ValueError(f"optimizer has taken {int(optimizer.iterations)} steps already: give a fresh one")
+    if optimizer.built and optimizer.iterations.numpy() > 0:
+        raise ValueError(f"optimizer has taken {optimizer.iterations.numpy()} steps already: give a fresh one")

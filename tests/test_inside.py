@@ -1,5 +1,7 @@
 """The look inside: held to the layer itself, to Keras, and to what can be worked out by hand."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -208,7 +210,7 @@ def test_a_network_with_an_open_gate_trains_with_it_open(test_split):
 
 def test_training_after_every_row_lowers_the_loss_of_every_row(test_split):
     keras.utils.set_random_seed(0)
-    model = lstm_mnist.LSTMClassifier(12)
+    model = inside.EveryRowClassifier(num_hidden=12)
     images, labels = test_split.images[:64], test_split.labels[:64]
     few = lstm_mnist.Split(images, labels)
 
@@ -217,8 +219,9 @@ def test_training_after_every_row_lowers_the_loss_of_every_row(test_split):
         return keras.losses.sparse_categorical_crossentropy(np.repeat(labels[:, None], 28, 1), traced.logits, True)
 
     before = np.mean(losses())
-    history = inside.train_every_row(model, few, steps=60, batch_size=64)
-    assert history[0] == pytest.approx(before, abs=1e-4)
+    history = lstm_mnist.train(model, few, steps=60, batch_size=64, watchers=())
+    assert history.loss[0] == pytest.approx(before, abs=1e-4)
+    np.testing.assert_allclose(model(images), inside.trace(model, images).logits[:, -1], atol=1e-5)
     assert np.mean(losses()) < before - 0.05
 
 
@@ -392,7 +395,7 @@ def test_the_other_pictures_hold_their_data(test_split):
 
 
 def test_the_hero_is_small_enough_to_share():
-    path = lstm_mnist.inside.Path(lstm_mnist.__file__).parents[1] / "figures" / "hero.gif"
+    path = Path(lstm_mnist.__file__).parents[1] / "figures" / "hero.gif"
     assert path.stat().st_size < 2_000_000
     with Image.open(path) as gif:
         assert gif.n_frames == 28

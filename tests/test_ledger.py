@@ -19,7 +19,7 @@ def test_a_run_that_is_not_there_is_named():
         read_ledger("nonesuch")
 
 
-@pytest.mark.parametrize("path", [LEDGER, recipes.FOUND])
+@pytest.mark.parametrize("path", [LEDGER, recipes.SEARCHED])
 def test_the_stored_tables_come_back_byte_for_byte(tmp_path, path):
     write_table(tmp_path / "again.csv", read_table(path))
     assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()

@@ -1,11 +1,13 @@
 import re
+from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
 import lstm_mnist
 from lstm_mnist.better import recipes
-from lstm_mnist.better.distortions import distort
+from lstm_mnist.better.distortions import distort, on_changed
 from lstm_mnist.better.ledger import LEDGER, read_ledger, read_table
 from lstm_mnist.pretrained import WEIGHTS_FOLDER
 
@@ -50,72 +52,68 @@ def test_the_rate_climbs_for_a_tenth_and_falls_to_nothing():
     assert values == pytest.approx([0.004 / 25, 0.004 * 13 / 25, 0.004, 0.002, 0], abs=1e-8)
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """What a recipe asks of ``train``, and the model's first weights; nothing is trained."""
-    seen = {}
-
-    def train(model, split, steps, batch_size, seed, optimizer=None, augment=None):
-        seen.update(steps=steps, seed=seed, optimizer=optimizer, augment=augment, start=model.get_weights()[0])
-
-    monkeypatch.setattr(recipes, "train", train)
-    return seen
-
-
 @pytest.mark.parametrize(
     ("name", "steps", "peak", "distorted"),
     [
+        ("2019", 5000, None, False),
         ("quick", 1100, 0.005, False),
         ("gru", 1100, 0.005, False),
-        ("scheduled", recipes.STEPS, recipes.found()["peak"], False),
-        ("distorted", recipes.STEPS, recipes.found()["peak"], True),
-        ("best", recipes.STEPS, recipes.found()["peak"], True),
+        ("scheduled", 12_000, recipes.searched()["peak"], False),
+        ("distorted", 12_000, recipes.searched()["peak"], True),
+        ("best", 12_000, recipes.searched()["peak"], True),
+        ("best_every_row", 12_000, recipes.searched()["peak"], True),
         ("renet", 4000, 0.004, True),
     ],
 )
-def test_a_recipe_asks_for_what_its_name_says(asked, name, steps, peak, distorted):
-    _, settings = recipes.RECIPES[name](3, lstm_mnist.load_mnist())
-    optimizer = asked["optimizer"]
-    rate = optimizer._learning_rate
-    assert (asked["steps"], settings["steps"], asked["seed"]) == (steps, steps, 3)
-    assert float(rate(steps // 10)) == pytest.approx(peak)
-    assert float(rate(steps)) == pytest.approx(0, abs=1e-8)
-    assert optimizer.global_clipnorm == 1
-    assert (asked["augment"] is not None) == distorted
+def test_a_recipe_is_what_its_name_says(name, steps, peak, distorted):
+    recipe = recipes.RECIPES[name]
+    assert (recipe.steps, recipe.settings()["steps"], recipe.peak) == (steps, steps, peak)
+    assert bool(recipe.changes) == distorted
 
 
-@pytest.mark.parametrize("average", [False, True])
-def test_a_climb_averages_the_weights_if_told_to(asked, average):
-    recipes.climb(100, 0.004, 0.99, average)(0, lstm_mnist.load_mnist())
-    assert asked["optimizer"].use_ema == average
-    assert asked["optimizer"].beta_2 == 0.99
+def test_the_optimizer_follows_the_settings():
+    assert float(recipes.Recipe().optimizer().learning_rate) == pytest.approx(0.001)
+    for average in (False, True):
+        optimizer = recipes.Recipe(steps=100, peak=0.004, beta_2=0.99, average=average).optimizer()
+        assert (optimizer.use_ema, optimizer.beta_2, optimizer.global_clipnorm) == (average, 0.99, 1)
+        assert float(optimizer.learning_rate) == pytest.approx(0.004 / 25)
 
 
-def test_the_distortions_of_best_are_those_that_the_search_found(asked):
+def test_a_recipe_trains_as_told():
+    """Three steps of `best` made small, against ``train`` itself."""
+    mnist = lstm_mnist.load_mnist()
+    recipe = replace(recipes.BEST, steps=3, make_model=lambda: lstm_mnist.LSTMClassifier(4))
+    model = recipe.train(5, mnist)
+    keras.utils.set_random_seed(5)
+    by_hand = lstm_mnist.LSTMClassifier(4)
+    compute = on_changed(recipe.change(5))
+    lstm_mnist.train(by_hand, mnist.train, 3, 128, 5, recipe.optimizer(), compute, watchers=())
+    for ours, theirs in zip(model.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_distortions_of_best_are_those_that_the_search_found():
     images = lstm_mnist.load_mnist().train.images[:2]
-    changes = {name: recipes.found()[name] for name in ("degrees", "scale", "shear", "shift", "bend")}
+    searched = recipes.searched()
+    changes = {name: searched[name] for name in recipes.CHANGES}
     for name, amount in (("best", 0.5), ("distorted", 1.0)):
-        recipes.RECIPES[name](3, lstm_mnist.load_mnist())
-        n = recipes.STEPS - int(recipes.STEPS * recipes.found()["fade"]) // 2
+        recipe = recipes.RECIPES[name]
+        n = recipe.steps - int(recipe.steps * searched["fade"]) // 2
         expected = distort(images, [3, n], amount, **changes)
-        np.testing.assert_allclose(asked["augment"](images, n), expected, atol=1e-2)
+        np.testing.assert_allclose(recipe.change(3)(images, n), expected, atol=1e-2)
 
 
-def test_another_seed_is_another_network_and_other_distortions(asked):
-    seen = []
+def test_another_seed_is_other_distortions():
     images = lstm_mnist.load_mnist().train.images[:2]
-    for seed in (0, 1, 1):
-        recipes.RECIPES["best"](seed, lstm_mnist.load_mnist())
-        seen.append((asked["start"], asked["augment"](images, 0).numpy()))
-    for first, second, third in zip(*seen, strict=True):
-        assert not np.array_equal(first, second)
-        np.testing.assert_array_equal(second, third)
+    first, second, third = (recipes.BEST.change(seed)(images, 0).numpy() for seed in (0, 1, 1))
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(second, third)
 
 
-def test_distortions_change_each_step_and_fade_out_at_the_end(asked):
-    recipes.RECIPES["best"](0, lstm_mnist.load_mnist())
+def test_distortions_change_each_step_and_fade_out_at_the_end():
+    change, best = recipes.BEST.change(0), recipes.BEST
     images = np.repeat(lstm_mnist.load_mnist().train.images[:1], 20, axis=0)
-    steps = (0, 1, *(int(recipes.STEPS * (1 - recipes.found()["fade"] * left)) for left in (1, 0.3, 0)))
-    distances = [np.abs(asked["augment"](images, n) - images / np.float32(255)).mean() for n in steps]
+    steps = (0, 1, *(int(best.steps * (1 - best.fade * left)) for left in (1, 0.3, 0)))
+    distances = [np.abs(change(images, n) - images / np.float32(255)).mean() for n in steps]
     assert distances[0] != distances[1]
     assert min(distances[:3]) > distances[3] > distances[4] == 0

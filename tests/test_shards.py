@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import lstm_mnist
+from lstm_mnist.better.distortions import on_changed
 from lstm_mnist.bigger import shards as shards_module
 from lstm_mnist.bigger.shards import Shards, train_on_stream, write_shards
 
@@ -87,7 +88,9 @@ def test_a_stream_trains_as_the_same_batches_from_memory(split, shards):
 
     streamed, in_memory = small_model(), small_model()
     adams = [keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9) for _ in range(2)]
-    history = train_on_stream(streamed, shards, 6, optimizer=adams[0], augment=lambda images, n: images, **settings)
+    history = train_on_stream(
+        streamed, shards, 6, optimizer=adams[0], compute=on_changed(lambda images, n: images), **settings
+    )
     expected = lstm_mnist.train(in_memory, InThatOrder(images, labels), 6, 50, optimizer=adams[1], watchers=())
     np.testing.assert_array_equal(np.stack(history), np.stack(expected))
     for ours, theirs in zip(streamed.get_weights(), in_memory.get_weights(), strict=True):
@@ -99,6 +102,7 @@ import sys
 import lstm_mnist
 import numpy as np
 from lstm_mnist.processes import peak_memory
+from lstm_mnist.better.distortions import on_changed
 from lstm_mnist.bigger.shards import train_on_stream, write_shards
 
 train = lstm_mnist.load_mnist().train
@@ -107,7 +111,7 @@ model.lstm.implementation = "plain"
 for run, times in enumerate((1, 1, 10)):
     batches = ((train.images[:10_000], train.labels[:10_000]) for _ in range(2 * times))
     shards = write_shards(f"{sys.argv[1]}/{run}", batches)
-    history = train_on_stream(model, shards, 20 * times, 1000, augment=lambda images, n: images[:, ::-1])
+    history = train_on_stream(model, shards, 20 * times, 1000, compute=on_changed(lambda images, n: images[:, ::-1]))
     print(len(shards), len(history.loss), peak_memory())
 """
 

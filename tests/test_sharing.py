@@ -165,11 +165,10 @@ def stream(strategy=None):
     keras.utils.set_random_seed(0)
     with (strategy or tf.distribute.get_strategy()).scope():
         model = lstm_mnist.LSTMClassifier(8)
-        model.lstm.implementation = "plain"
-        compute = sharing.share_out(strategy) if strategy else lstm_mnist.compute_gradients
-        optimizer = keras.optimizers.Adam()
-        history = train_on_stream(model, digits, 3, 32, optimizer=optimizer, compute=compute)
-        return np.stack(history), model.get_weights()
+    model.lstm.implementation = "plain"
+    compute = sharing.share_out(strategy) if strategy else lstm_mnist.compute_gradients
+    history = train_on_stream(model, digits, 3, 32, compute=compute)
+    return np.stack(history), model.get_weights()
 
 digits = write_shards(sys.argv[1], [(split.images[:100], split.labels[:100])], shards=1)
 (histories, weights) = zip(stream(), stream(strategy))

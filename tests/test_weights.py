@@ -24,13 +24,24 @@ class Surest:
         return 7
 
 
+class Recipe:
+    def __init__(self, models):
+        self.models = models
+
+    def train(self, seed, mnist):
+        return self.models[seed]
+
+    def settings(self):
+        return {}
+
+
 @pytest.fixture
 def ledger(tmp_path, monkeypatch):
     """The rows that the command writes about three networks: two that are unsure, and one that is surer."""
     models = [Surest([0, 1, 9, 3], 1.5), Surest([0, 1, 2, 3], 1.5), Surest([9, 9, 2, 9], [[3], [2], [2], [2]])]
     split = SimpleNamespace(images=np.zeros((4, 28, 28), np.uint8), labels=LABELS)
     splits = SimpleNamespace(train=None, validation=split, test=split)
-    monkeypatch.setattr(weights, "RECIPES", {"digits": lambda seed, data: (models[seed], {})})
+    monkeypatch.setattr(weights, "RECIPES", {"digits": Recipe(models)})
     monkeypatch.setattr(weights, "load_mnist", lambda: splits)
     monkeypatch.setattr(weights, "load_idx", lambda folder: splits)
 

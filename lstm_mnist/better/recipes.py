@@ -1,14 +1,17 @@
-"""How the networks of the ledger are trained: a recipe takes a seed and MNIST, and gives a model and its settings.
+"""How the networks of the ledger are trained: ``RECIPES[name].train(seed, mnist)`` gives one of them.
 
-No recipe looks at the test set. The steps and rate of `quick` were chosen on the validation split by hand, the settings
-of `best` by ``search``, also on the validation split. The steps of `best` and the steps and rate of `renet` were set
-beforehand.
+No recipe looks at the test images. The steps and rate of `quick` were chosen on the validation split by hand, the
+settings of `best` by ``search``, also on the validation split. The steps of `best` and the steps and rate of `renet`
+were set beforehand.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import keras
 import tensorflow as tf
 
-from ..inside import OpenGateClassifier, RNNClassifier, train_every_row
+from ..inside import EveryRowClassifier, OpenGateClassifier, RNNClassifier
 from ..lstm import LSTMClassifier
 from ..pretrained import WEIGHTS_FOLDER
 from ..training import compute_gradients, train
@@ -16,60 +19,63 @@ from . import networks
 from .distortions import distort, on_changed
 from .ledger import read_table
 
-FOUND = WEIGHTS_FOLDER / "search.csv"
-STEPS = 12_000  # of `best`: what ten minutes on one core allow
+SEARCHED = WEIGHTS_FOLDER / "search.csv"
+BATCH_SIZE = 128
+CHANGES = ("degrees", "scale", "shear", "shift", "bend")  # of ``distort``
 
 
-def row_after_row(model):
-    """The model, computing as in 2019, so that its runs are remade digit by digit."""
-    model.lstm.implementation = "plain"
-    return model
+@dataclass(frozen=True)
+class Recipe:
+    """A network and all settings of its training."""
 
+    make_model: Callable = LSTMClassifier
+    steps: int = 5000
+    peak: float | None = None  # of a learning rate that rises and falls; None: 0.001 throughout, as in 2019
+    beta_2: float = 0.999  # of Adam
+    average: bool = False  # answer with the moving average of the weights
+    changes: dict = field(default_factory=dict)  # of ``distort``; none: digits as they are
+    fade: float = 0.0  # the last part of the steps in which the changes fade out
 
-def train_2019(seed, mnist):
-    """The 2019 program's network and recipe, as it was: nothing chosen here."""
-    keras.utils.set_random_seed(seed)
-    model = row_after_row(LSTMClassifier(init="2019"))
-    train(model, mnist.train, steps=5000, batch_size=128, seed=seed)
-    return model, {"steps": 5000, "batch_size": 128, "optimizer": "Adam, learning rate 0.001"}
+    def optimizer(self):
+        """A fresh Adam."""
+        if self.peak is None:
+            return keras.optimizers.Adam(0.001)
+        rate = rise_and_fall(self.peak, self.steps)
+        return keras.optimizers.Adam(
+            rate, beta_2=self.beta_2, global_clipnorm=1.0, use_ema=self.average, ema_momentum=0.999
+        )
 
+    def change(self, seed):
+        """What batch ``n`` of uint8 images looks like to the network: a function ``(images, n)``."""
 
-def train_every_row_recipe(seed, mnist):
-    """The 2019 network, trained to answer after every row instead of after the last."""
-    keras.utils.set_random_seed(seed)
-    model = LSTMClassifier()
-    train_every_row(model, mnist.train, steps=5000, batch_size=128, seed=seed)
-    return model, {"steps": 5000, "batch_size": 128, "optimizer": "Adam, learning rate 0.001", "loss": "every row"}
+        def distorted(images, n):
+            amount = 1.0
+            if self.fade:
+                left = 1 - tf.cast(n, tf.float32) / self.steps
+                amount = tf.minimum(1.0, left / self.fade)
+            return distort(images, tf.stack([seed, tf.cast(n, tf.int32)]), amount, **self.changes)
 
+        return distorted
 
-def ledger_only(make_model):
-    """A recipe of 2,000 steps that leaves a row in the ledger and no weights."""
-
-    def recipe(seed, mnist):
+    def train(self, seed, mnist):
+        """A model trained on ``mnist.train``."""
         keras.utils.set_random_seed(seed)
-        model = make_model()
-        train(model, mnist.train, steps=2000, batch_size=128, seed=seed, watchers=())
-        return model, {}
+        model = self.make_model()
+        compute = compute_gradients
+        if self.changes:
+            compute = on_changed(self.change(seed))
+        train(model, mnist.train, self.steps, BATCH_SIZE, seed, self.optimizer(), compute)
+        return model
 
-    return recipe
-
-
-def quick(make_model):
-    """What 2019 took 5,000 steps for, in 1,100: the learning rate rises to 0.005, then falls to 0.
-
-    Steps, learning rate, its rise and batch were chosen on the validation split with seeds 0 to 2, for the LSTM.
-    """
-
-    def recipe(seed, mnist):
-        keras.utils.set_random_seed(seed)
-        model = make_model()
-        steps = 1100
-        optimizer = keras.optimizers.Adam(rise_and_fall(0.005, steps), global_clipnorm=1.0)
-        train(model, mnist.train, steps=steps, batch_size=128, seed=seed, optimizer=optimizer)
-        rate = "learning rate up to 0.005 in 110 steps, down to 0 on a cosine"
-        return model, {"steps": steps, "batch_size": 128, "optimizer": f"Adam, {rate}, gradient norm at most 1"}
-
-    return recipe
+    def settings(self):
+        """What weights files say of the training."""
+        optimizer = "Adam, learning rate 0.001"
+        if self.peak is not None:
+            optimizer = (
+                f"Adam, learning rate up to {self.peak} in a tenth of the steps, down to 0 on a cosine, norm <= 1"
+            )
+        settings = {"steps": self.steps, "batch_size": BATCH_SIZE, "optimizer": optimizer, "beta_2": self.beta_2}
+        return settings | {"moving average": self.average, "distortions": self.changes, "fade": self.fade}
 
 
 def rise_and_fall(peak, steps):
@@ -80,84 +86,70 @@ def rise_and_fall(peak, steps):
     )
 
 
-def climb(steps, peak, beta_2, average, fade=0.0, make_model=LSTMClassifier, **changes):
-    """A recipe beyond `quick`: distorted digits, and, for ``average``, the moving average of the weights.
-
-    ``changes`` are those of ``distort``, none without; they fade out over the last ``fade`` (a part) of the steps.
-    """
-
-    def recipe(seed, mnist):
-        keras.utils.set_random_seed(seed)
-        model = make_model()
-        rate = rise_and_fall(peak, steps)
-        optimizer = keras.optimizers.Adam(rate, beta_2=beta_2, global_clipnorm=1.0, use_ema=average, ema_momentum=0.999)
-
-        def augment(images, n):
-            left = 1 - tf.cast(n, tf.float32) / steps
-            amount = tf.minimum(1.0, left / fade) if fade else 1.0
-            return distort(images, tf.stack([seed, tf.cast(n, tf.int32)]), amount, **changes)
-
-        compute = on_changed(augment) if changes else compute_gradients
-        train(model, mnist.train, steps, 128, seed, optimizer, compute)
-        settings = {"steps": steps, "batch_size": 128, "optimizer": f"Adam, learning rate up to {peak} and down to 0"}
-        return model, settings | {"beta_2": beta_2, "moving average": average, "fade": fade, "distortions": changes}
-
-    return recipe
-
-
 def read_search():
     """The runs of ``search``, a dict each: round after round, the best of each round last."""
-    return read_table(FOUND)
+    return read_table(SEARCHED)
 
 
-def found():
-    """The settings of ``climb`` that ``search`` found."""
+def searched():
+    """The settings that ``search`` found, by the names of ``search.draw``."""
     row = read_search()[-1]
-    names = ("average", "peak", "beta_2", "fade", "degrees", "scale", "shear", "shift", "bend")
-    return {name: row[name] for name in names}
+    return {name: row[name] for name in ("average", "peak", "beta_2", "fade", *CHANGES)}
 
 
-def train_best(seed, mnist):
-    """The settings that the search found, for more steps."""
-    return climb(STEPS, **found())(seed, mnist)
+def recipe_of(settings, steps):
+    """The ``Recipe`` with settings as ``search.draw`` gives them."""
+    changes = {name: settings[name] for name in CHANGES}
+    others = {name: value for name, value in settings.items() if name not in CHANGES}
+    return Recipe(steps=steps, changes=changes, **others)
 
 
-def train_renet(seed, mnist):
-    """The settings that the search found for the LSTM, for a larger network that is not limited to rows."""
-    return climb(4000, **found() | {"peak": 0.004}, make_model=networks.renet)(seed, mnist)
+def as_in_2019():
+    """The network of 2019, computing row after row as then, so that its runs are remade digit by digit."""
+    return _row_after_row(LSTMClassifier(init="2019"))
 
 
-def train_distorted(seed, mnist):
-    """`best` with distortions that do not fade."""
-    return climb(STEPS, **found() | {"fade": 0.0})(seed, mnist)
+def _row_after_row(model):
+    model.lstm.implementation = "plain"
+    return model
 
 
-def train_scheduled(seed, mnist):
-    """`best` without distortions: only its learning rate is left."""
-    settings = found()
-    return climb(STEPS, **{name: settings[name] for name in ("peak", "beta_2", "average")})(seed, mnist)
-
-
-NEIGHBOURS = (
-    *("logistic_regression", "mlp", "convolutional", "gru", "two_layers", "bidirectional", "four_ways"),
-    *("columns", "rows_and_columns", "patches", "shuffled_rows"),
-)
+QUICK = Recipe(steps=1100, peak=0.005)
+BEST = recipe_of(searched(), steps=12_000)  # what ten minutes on one core allow
+SHORT = Recipe(steps=2000)
 
 RECIPES = {
-    "2019": train_2019,
-    "quick": quick(LSTMClassifier),
-    "every_row": train_every_row_recipe,
-    "best": train_best,
-    "distorted": train_distorted,
-    "scheduled": train_scheduled,
-    "lstm_128": ledger_only(lambda: row_after_row(LSTMClassifier())),
-    "rnn_128": ledger_only(RNNClassifier),
-    "rnn_same_parameters": ledger_only(lambda: RNNClassifier(267)),  # 81,712 parameters; the LSTM has 81,674
-    "open_i": ledger_only(lambda: OpenGateClassifier("i")),
-    "open_f": ledger_only(lambda: OpenGateClassifier("f")),
-    "open_o": ledger_only(lambda: OpenGateClassifier("o")),
-    "rnn": quick(RNNClassifier),
-    "renet": train_renet,
-} | {name: quick(getattr(networks, name)) for name in NEIGHBOURS}
+    "2019": Recipe(as_in_2019),
+    "longer": Recipe(steps=12_000),
+    "falling": Recipe(peak=0.001),
+    "longer_falling": Recipe(steps=12_000, peak=0.001),
+    "scheduled": replace(BEST, changes={}, fade=0.0),
+    "distorted": replace(BEST, fade=0.0),
+    "best": BEST,
+    "quick": QUICK,
+    "every_row": Recipe(lambda: _row_after_row(EveryRowClassifier())),
+    "best_every_row": replace(BEST, make_model=EveryRowClassifier),
+    "renet": replace(BEST, make_model=networks.renet, steps=4000, peak=0.004),
+    "lstm_128": replace(SHORT, make_model=lambda: _row_after_row(LSTMClassifier())),
+    "rnn_128": replace(SHORT, make_model=RNNClassifier),
+    "rnn_same_parameters": replace(SHORT, make_model=lambda: RNNClassifier(267)),  # 81,712 weights; the LSTM has 81,674
+    "open_i": replace(SHORT, make_model=lambda: OpenGateClassifier("i")),
+    "open_f": replace(SHORT, make_model=lambda: OpenGateClassifier("f")),
+    "open_o": replace(SHORT, make_model=lambda: OpenGateClassifier("o")),
+    "units_32": replace(QUICK, make_model=lambda: LSTMClassifier(32)),
+    "units_512": replace(QUICK, make_model=lambda: LSTMClassifier(512)),
+    "rnn": replace(QUICK, make_model=RNNClassifier),
+    "gru": replace(QUICK, make_model=networks.gru),
+    "logistic_regression": replace(QUICK, make_model=networks.logistic_regression),
+    "mlp": replace(QUICK, make_model=networks.mlp),
+    "convolutional": replace(QUICK, make_model=networks.convolutional),
+    "two_layers": replace(QUICK, make_model=networks.two_layers),
+    "bidirectional": replace(QUICK, make_model=networks.bidirectional),
+    "four_ways": replace(QUICK, make_model=networks.four_ways),
+    "columns": replace(QUICK, make_model=networks.columns),
+    "rows_and_columns": replace(QUICK, make_model=networks.rows_and_columns),
+    "patches": replace(QUICK, make_model=networks.patches),
+    "shuffled_rows": replace(QUICK, make_model=networks.shuffled_rows),
+}
 
-KEPT = ("2019", "quick", "every_row", "best")  # recipes whose first seed's weights are shipped
+KEPT = ("2019", "quick", "every_row", "best", "best_every_row")  # recipes whose first seed's weights are shipped

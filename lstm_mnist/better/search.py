@@ -14,14 +14,14 @@ import tensorflow as tf
 from ..data import load_mnist
 from ..training import loss_and_accuracy
 from .ledger import write_table
-from .recipes import FOUND, climb
+from .recipes import SEARCHED, recipe_of
 
 ROUNDS = ((16, 1500), (8, 3000), (4, 6000))  # settings, steps
 SEED = 0
 
 
 def draw(count, seed=SEED):
-    """``count`` settings of ``recipes.climb``, each drawn by itself from a range set before any was tried."""
+    """``count`` settings of a ``recipes.Recipe``, each drawn by itself from a range set before any was tried."""
     random = np.random.default_rng(seed)
     widest = {"degrees": 20, "scale": 0.2, "shear": 0.3, "shift": 3, "bend": 1.2}
     settings = []
@@ -32,7 +32,7 @@ def draw(count, seed=SEED):
     return settings
 
 
-def search(rounds=ROUNDS, path=FOUND):
+def search(rounds=ROUNDS, path=SEARCHED):
     """Play the rounds, one setting a core, and write every run into the table ``path``: the best is its last row."""
     settings = dict(enumerate(draw(rounds[0][0])))
     rows = []
@@ -58,7 +58,7 @@ def _one_thread():
 def try_out(settings, steps):
     """Loss and accuracy on the validation split after so many steps."""
     mnist = load_mnist()
-    model, _ = climb(steps, **settings)(SEED, mnist)
+    model = recipe_of(settings, steps).train(SEED, mnist)
     logits = model.predict(mnist.validation.images, batch_size=1000, verbose=0)
     loss, accuracy = loss_and_accuracy(mnist.validation.labels, logits)
     return {"validation_loss": round(float(loss), 5), "validation_accuracy": round(float(accuracy), 4)}

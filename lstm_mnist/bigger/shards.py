@@ -149,15 +149,16 @@ def train_on_stream(
 ):
     """Like ``train``, on ``shards``: memory does not grow with their size. Returns the ``History``.
 
-    In the scope of a strategy give ``compute=share_out(strategy)``. Raises ``DataError`` with the name of a shard that
+    For a model of a strategy give ``compute=share_out(strategy)``. Raises ``DataError`` with the name of a shard that
     turns out to be damaged.
     """
     check_positive("steps", steps)
     model.check(np.zeros((1, *shards.shape), np.uint8))
     check_labels([shards.num_classes - 1], 1, model.num_classes)
-    if optimizer is None:
-        optimizer = keras.optimizers.Adam(learning_rate=0.001)
-    optimizer.build(model.trainable_variables)
+    with model.distribute_strategy.scope():
+        if optimizer is None:
+            optimizer = keras.optimizers.Adam(learning_rate=0.001)
+        optimizer.build(model.trainable_variables)
     train_steps = make_train_steps(model, optimizer, (batch_size, *shards.shape), compute)
     stream = shards.stream(batch_size, seed, buffer).take(steps).batch(STEPS_PER_CALL)
     try:

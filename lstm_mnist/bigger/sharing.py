@@ -28,7 +28,7 @@ def train_shared(
     watchers = [Printing(), ProgressBar()] if watchers is None else list(watchers)
     folders = [watcher.folder for watcher in watchers if isinstance(watcher, Checkpoints)]
     if not is_chief(strategy):
-        watchers = [Checkpoints(folder, read_only=True) for folder in folders]
+        watchers = [without_output(watcher) for watcher in watchers]
     with strategy.scope():
         if optimizer is None:
             optimizer = keras.optimizers.Adam(learning_rate=0.001)
@@ -38,6 +38,15 @@ def train_shared(
         compute = on_changed(change, compute)
     with lost_workers_named(folders):
         return train(model, split, steps, batch_size, seed, optimizer, compute, [*watchers, Agreement(strategy)])
+
+
+def without_output(watcher):
+    """What has the place of ``watcher`` on the other workers: the same stops, since all must call alike."""
+    if isinstance(watcher, Checkpoints):
+        return Checkpoints(watcher.folder, watcher.every, read_only=True)
+    silent = Watcher(watcher.every)
+    silent.next_stop = watcher.next_stop
+    return silent
 
 
 def share_out(strategy, compute=compute_gradients):

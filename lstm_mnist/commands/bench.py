@@ -207,7 +207,7 @@ PROGRAMS = {
 def learn_quick(settings, seed):
     """A whole training by the recipe `quick`; see ``peers``."""
     peers.start_tensorflow(settings)
-    model, _ = RECIPES["quick"](seed, load_mnist())
+    model = RECIPES["quick"].train(seed, load_mnist())
     return lambda test: model.predict(test, batch_size=1000, verbose=0)
 
 

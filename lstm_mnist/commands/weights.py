@@ -30,7 +30,7 @@ def weights(name, seeds, data=None, together=False, folder=None):
     runs = []
     for seed in seeds:
         start = time.perf_counter()
-        model, settings = RECIPES[name](seed, splits)
+        model = RECIPES[name].train(seed, splits)
         answers = [predict_probabilities(model, split.images) for split in (splits.validation, splits.test)]
         seconds = time.perf_counter() - start
         runs.append((answers, model.count_params(), seconds))
@@ -39,7 +39,7 @@ def weights(name, seeds, data=None, together=False, folder=None):
         _write_ledger(folder, row)
         if folder and seed == SEEDS[0] and name in KEPT and not data:
             kept = {key: row[key] for key in ("command", "seed", "versions", "validation_accuracy")}
-            save_pretrained(model, Path(folder) / f"{name}.npz", kept | settings)
+            save_pretrained(model, Path(folder) / f"{name}.npz", kept | RECIPES[name].settings())
     if together:
         answers, parameters, seconds = zip(*runs, strict=True)
         means = [np.mean(split, axis=0) for split in zip(*answers, strict=True)]
