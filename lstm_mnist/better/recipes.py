@@ -120,9 +120,6 @@ SHORT = Recipe(steps=2000)
 
 RECIPES = {
     "2019": Recipe(as_in_2019),
-    "longer": Recipe(steps=12_000),
-    "falling": Recipe(peak=0.001),
-    "longer_falling": Recipe(steps=12_000, peak=0.001),
     "scheduled": replace(BEST, changes={}, fade=0.0),
     "distorted": replace(BEST, fade=0.0),
     "best": BEST,
@@ -136,8 +133,6 @@ RECIPES = {
     "open_i": replace(SHORT, make_model=lambda: OpenGateClassifier("i")),
     "open_f": replace(SHORT, make_model=lambda: OpenGateClassifier("f")),
     "open_o": replace(SHORT, make_model=lambda: OpenGateClassifier("o")),
-    "units_32": replace(QUICK, make_model=lambda: LSTMClassifier(32)),
-    "units_512": replace(QUICK, make_model=lambda: LSTMClassifier(512)),
     "rnn": replace(QUICK, make_model=RNNClassifier),
     "gru": replace(QUICK, make_model=networks.gru),
     "logistic_regression": replace(QUICK, make_model=networks.logistic_regression),
