@@ -6,86 +6,90 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import differences
+from .differences import same_result
+
+RIGHT, OPEN, WRONG = "right", "is not solved yet", "not yet"
+
 
 class Exercise(NamedTuple):
-    """``right``, ``bug`` and the typical ``wrong`` answers are values, or functions to be tried on all ``inputs``.
+    """What an exercise asks for, and the wrong answers that people give.
 
-    A tuple stands for several results, compared one by one; anything else for one array.
+    ``right``, ``bug`` and the answers in ``wrong`` are values, or functions to be tried on all ``inputs``.
+    A function with several ``results`` gives them back as a tuple.
     """
 
     right: object
     praise: str  # what a right answer shows
     wrong: dict  # hint: the wrong answer that calls for it
+    hint: str = ""  # what helps after a second wrong value
     inputs: tuple = ()  # tuples of arguments; none for an exercise whose answer is a value
+    results: tuple = ()  # the names of a function's results, if it has several
     bug: object = None  # what a "find the bug" begins with
     todo: str = "write your answer in place of the three dots and run the cell again"
     rtol: float = 1e-4
 
 
-def verdict(exercise, answer):
-    todo = f"is not solved yet: {exercise.todo}"
+class Verdict(NamedTuple):
+    standing: str  # RIGHT, OPEN or WRONG
+    reason: str
+
+
+def judge(exercise, answer, first_try=True):
+    """The ``Verdict`` on ``answer``: at the ``first_try`` it tells what kind of thing is off, later it helps more."""
     if answer is ...:
-        return todo
-    if callable(answer) != bool(exercise.inputs):
-        wanted = "the function itself, without brackets behind it" if exercise.inputs else "a value, no function"
-        return f"not yet: expected {wanted}, yours is of type {type(answer).__name__}"
+        return Verdict(OPEN, exercise.todo)
+    if exercise.inputs and not callable(answer):
+        kind = type(answer).__name__
+        return Verdict(WRONG, f"expected the function itself, without brackets behind it, yours is of type {kind}")
+    if callable(answer) and not exercise.inputs:
+        return Verdict(WRONG, "expected a value, yours is a function")
     try:
-        results = _results(answer, exercise.inputs)
+        results = results_of(answer, exercise)
     except Exception as error:
-        reason = str(error).strip().split("\n")[0][:200]
-        return f"not yet: your function raised {type(error).__name__}: {reason}"
-    if any(part is ... for result in results for part in (result if isinstance(result, tuple | list) else [result])):
-        return todo
-    if any(result is None for result in results):
-        return "not yet: your function gives nothing back: does it end with return?"
-    difference = _difference(results, exercise, exercise.right)
-    if not difference:
-        return f"right: {exercise.praise}"
-    if exercise.bug and not _difference(results, exercise, exercise.bug):
-        return todo
-    for hint, wrong in exercise.wrong.items():
-        if not _difference(results, exercise, wrong):
-            return f"not yet: {hint} ({difference})" if exercise.inputs else f"not yet: {hint}"
-    return f"not yet: {difference}"
+        if "'ellipsis'" in str(error):
+            return Verdict(OPEN, exercise.todo)
+        return Verdict(WRONG, f"your function raised {differences.of_error(error)}")
+    if any(holds_dots(result) for result in results):
+        return Verdict(OPEN, exercise.todo)
+    return compare(exercise, results, first_try)
 
 
-def _results(answer, inputs):
-    if not inputs:
+def results_of(answer, exercise):
+    """What ``answer`` gives for each of the inputs; the value itself if there are none."""
+    if not exercise.inputs:
         return [answer]
-    results = [answer(*copy.deepcopy(arguments)) for arguments in inputs]
-    return [tuple(result) if isinstance(result, Iterator) else result for result in results]
+    results = []
+    for arguments in exercise.inputs:
+        result = answer(*copy.deepcopy(arguments))
+        if isinstance(result, Iterator):
+            result = tuple(result)
+        results.append(result)
+    return results
 
 
-def _difference(results, exercise, other):
-    """What first tells ``results`` from those of ``other``: one line, empty if nothing does."""
-    for yours, expected in zip(results, _results(other, exercise.inputs), strict=True):
-        pairs = [("", yours, expected)]
-        if isinstance(expected, tuple):
-            number = len(yours) if isinstance(yours, tuple | list) or np.ndim(yours) else 1
-            if number != len(expected):
-                return f"expected {len(expected)} results, yours {number}"
-            pairs = [(f"result {k + 1}: ", yours[k], part) for k, part in enumerate(expected)]
-        for place, your_part, part in pairs:
-            if difference := _array_difference(your_part, part, exercise.rtol):
-                return place + difference
-    return ""
+def holds_dots(result):
+    if isinstance(result, tuple | list):
+        return any(part is ... for part in result)
+    return result is ...
 
 
-def _array_difference(yours, expected, rtol):
-    expected = np.asarray(expected, np.float64)
-    try:
-        yours = np.asarray(yours, np.float64)
-    except (TypeError, ValueError):
-        return f"expected numbers, yours is of type {type(yours).__name__}"
-    if yours.shape != expected.shape:
-        return f"expected shape {list(expected.shape)}, yours {list(yours.shape)}"
-    scale = np.abs(expected[np.isfinite(expected)]).max(initial=0)
-    close = np.isclose(yours, expected, rtol=rtol, atol=0.1 * rtol * scale, equal_nan=True)
-    if close.all():
-        return ""
-    where = tuple(int(k) for k in np.argwhere(~close)[0])
-    return f"{f'at {list(where)} ' if where else ''}expected {_text(expected[where])}, yours {_text(yours[where])}"
+def compare(exercise, results, first_try):
+    """The ``Verdict`` on what an answer gives, held to the right answer, the bug and the wrong answers."""
 
+    def same_as(other):
+        with np.errstate(all="ignore"):
+            others = results_of(other, exercise)
+        return all(same_result(*pair, exercise.rtol) for pair in zip(results, others, strict=True))
 
-def _text(number):
-    return f"{number:,.0f}" if float(number).is_integer() else f"{number:.6g}"
+    if same_as(exercise.right):
+        return Verdict(RIGHT, exercise.praise)
+    if exercise.bug is not None and same_as(exercise.bug):
+        return Verdict(OPEN, exercise.todo)
+    for hint, wrong in exercise.wrong.items():
+        if same_as(wrong):
+            return Verdict(WRONG, hint)
+    if not exercise.inputs:
+        return Verdict(WRONG, differences.of_value(results[0], exercise, first_try))
+    expected = results_of(exercise.right, exercise)
+    return Verdict(WRONG, differences.of_results(results, expected, exercise, first_try))

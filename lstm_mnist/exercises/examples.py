@@ -1,4 +1,4 @@
-"""What several exercises are made of."""
+"""What several exercises are made of, in NumPy."""
 
 import numpy as np
 
@@ -12,6 +12,18 @@ def softmax(z, axis=-1):
     return e / e.sum(axis=axis, keepdims=True)
 
 
-def normal(*shapes, seed=0):
+def lstm_step(z, c, order=("i", "f", "candidate", "o"), **fixed):
+    """``lstm_mnist.lstm.lstm_step``, with the parts of ``z`` in another ``order`` or some of them ``fixed``, as f=1."""
+    sums = dict(zip(order, np.split(z, 4, axis=1), strict=True))
+    part = {"i": sigmoid(sums["i"]), "f": sigmoid(sums["f"]), "o": sigmoid(sums["o"])}
+    part["candidate"] = np.tanh(sums["candidate"])
+    part.update(fixed)
+    new_c = part["f"] * c + part["i"] * part["candidate"]
+    new_h = part["o"] * np.tanh(new_c)
+    return part["i"], part["f"], part["candidate"], part["o"], new_c, new_h
+
+
+def random_arrays(*shapes, seed=0):
+    """Standard normal float32 arrays of these shapes."""
     rng = np.random.default_rng(seed)
     return tuple(rng.standard_normal(shape).astype(np.float32) for shape in shapes)

@@ -3,96 +3,137 @@
 import numpy as np
 
 from .checker import Exercise
-from .examples import normal, sigmoid, softmax
+from .examples import random_arrays, sigmoid, softmax
 
-_STATES = normal((4, 28, 6), (4, 28, 6), (6, 10), (10,))
+DIGITS, ROWS, UNITS = 3, 28, 6
 
+EVERY_H, EVERY_C, V, A = random_arrays((DIGITS, ROWS, UNITS), (DIGITS, ROWS, UNITS), (UNITS, 10), (10,))
 
-def _belief(row=13, take="h", curve=softmax):
-    return lambda h, c, V, a: curve((h if take == "h" else c)[:, row] @ V + a)
-
-
-_OPENINGS = ((*map(sigmoid, normal((28, 5), (28, 5))), np.tanh(normal((28, 5), seed=1)[0])),)
+SUMS_I, SUMS_F, SUMS_CANDIDATE = random_arrays((ROWS, UNITS), (ROWS, UNITS), (ROWS, UNITS))
 
 
-def _memory(last=14, shut="i"):
-    """c after each row, with the gate named in ``shut`` at 0 after row ``last``; ``'both'``: nothing moves any more."""
+def belief_from_h(index, curve=softmax):
+    return lambda h, c, V, a: curve(h[:, index] @ V + a)
+
+
+def belief_from_c(index):
+    return lambda h, c, V, a: softmax(c[:, index] @ V + a)
+
+
+def unchanged(z):
+    return z
+
+
+def memory(last=14, i_after=0, f_after=None):
+    """c after each row; from the row after ``last`` on, counted from 1, the gates are held; None: as they are."""
 
     def memory(i, f, candidate):
+        i, f = i.copy(), f.copy()
+        if i_after is not None:
+            i[last:] = i_after
+        if f_after is not None:
+            f[last:] = f_after
         c, rows = np.zeros(i.shape[1]), []
         for t in range(len(i)):
-            i_t, f_t = i[t] * (t < last or shut == "f"), f[t] * (t < last or shut != "f")
-            c = c if shut == "both" and t >= last else f_t * c + i_t * candidate[t]
+            c = f[t] * c + i[t] * candidate[t]
             rows.append(c)
         return np.array(rows)
 
     return memory
 
 
-def _reading(answers):
-    """A belief [28, 10] whose answers come in this order, as pairs of digit and number of rows."""
-    digits = np.repeat([digit for digit, _ in answers], [rows for _, rows in answers])
-    sure = 0.5 + 0.4 * np.sin(np.arange(28)[:, None]) ** 2
-    return np.where(np.arange(10) == digits[:, None], sure, (1 - sure) / 9)
+def memory_before_each_row(i, f, candidate):
+    rows = memory()(i, f, candidate)
+    return np.concatenate([np.zeros((1, i.shape[1])), rows[:-1]])
 
 
-_READINGS = tuple(
-    (_reading(answers),) for answers in ([(9, 6), (2, 3), (7, 7), (2, 12)], [(1, 28)], [(4, 10), (9, 17), (4, 1)])
-)
+def reading(*answers):
+    """A belief ``[28, 10]`` with these answers: pairs of a digit and the number of rows for which it is given."""
+    digits, num_rows = zip(*answers, strict=True)
+    answer = np.repeat(digits, num_rows)[:, None]
+    confidence = 0.5 + 0.4 * np.sin(np.arange(ROWS)[:, None]) ** 2
+    return np.where(np.arange(10) == answer, confidence, (1 - confidence) / 9)
 
 
-def _decision_row(belief):
-    answers = belief.argmax(axis=1)
-    return max((t + 2 for t in range(28) if answers[t] != answers[-1]), default=1)
+def final_answer_is_given(belief):
+    return belief.argmax(axis=1) == belief[-1].argmax()
+
+
+def decision_row(belief):
+    other = np.flatnonzero(~final_answer_is_given(belief))
+    if len(other) == 0:
+        return 1
+    index_of_decision = other[-1] + 1
+    return index_of_decision + 1
 
 
 EXERCISES = {
     "05.1": Exercise(
-        right=_belief(),
+        right=belief_from_h(13),
         praise="h of row 14 is at index 13, and the output layer makes ten probabilities of it",
         wrong={
-            "that is the belief after row 15: row 14 is at index 13": _belief(row=14),
-            "that is made from c; the output layer only ever sees h": _belief(take="c"),
-            "that is made from c, and after row 15: take h, at index 13": _belief(row=14, take="c"),
-            "those are the logits; softmax makes probabilities of them": _belief(curve=lambda z: z),
-            "softmax must run over the ten digits, the last axis, not over the images": _belief(
-                curve=lambda z: softmax(z, axis=0)
+            "that is the belief after row 15: row 14 is at index 13": belief_from_h(14),
+            "that is the belief after row 13, at index 12": belief_from_h(12),
+            "that is made from c; the output layer only ever sees h": belief_from_c(13),
+            "those are the logits; softmax makes probabilities of them": belief_from_h(13, curve=unchanged),
+            "ten sigmoids do not add up to 1; softmax makes probabilities": belief_from_h(13, curve=sigmoid),
+            "softmax must run over the ten digits, the last axis, not over the images": belief_from_h(
+                13, curve=lambda z: softmax(z, axis=0)
             ),
-            "that is the belief after the last row": _belief(row=-1),
+            "those are the answers; give back the ten probabilities": belief_from_h(
+                13, curve=lambda z: z.argmax(axis=-1)
+            ),
+            "the output layer's bias a is missing": lambda h, c, V, a: softmax(h[:, 13] @ V),
+            "that is the belief after the last row": belief_from_h(-1),
         },
-        inputs=(_STATES,),
+        inputs=((EVERY_H, EVERY_C, V, A),),
     ),
     "05.2": Exercise(
-        right=_memory(),
+        right=memory(),
         praise="after row 14 nothing new is written, and the forget gate goes on wearing the memory down",
         wrong={
-            "the input gate still works after row 14: multiply it by 0 from there": _memory(last=28),
-            "the gate is shut one row late: row 15, at index 14, must not be written": _memory(last=15),
-            "the gate is shut one row early: row 14, at index 13, is still written": _memory(last=13),
+            "the input gate still works after row 14: multiply it by 0 from there": memory(i_after=None),
+            "the gate is shut one row late: row 15, at index 14, must not be written": memory(last=15),
+            "the gate is shut one row early: row 14, at index 13, is still written": memory(last=13),
+            "the gate is shut from the first row on, so nothing is ever written": memory(last=0),
             "that shuts the forget gate, which wipes the memory; the input gate is the one before the candidate": (
-                _memory(shut="f")
+                memory(i_after=None, f_after=0)
             ),
-            "the memory stands still after row 14; but the forget gate goes on working": _memory(shut="both"),
+            "both gates are shut, which wipes the memory; the forget gate goes on working": memory(f_after=0),
+            "the memory stands still after row 14; but the forget gate goes on working": memory(f_after=1),
+            "all rows are the last one: *= and += change the array that was collected before; write c = …": (
+                lambda *parts: np.tile(memory()(*parts)[-1], (ROWS, 1))
+            ),
+            "that is the memory before each row; append it after the row is read": memory_before_each_row,
+            "that is the memory after the last row alone; collect it row by row": lambda *parts: memory()(*parts)[-1],
         },
-        inputs=_OPENINGS,
+        inputs=((sigmoid(SUMS_I), sigmoid(SUMS_F), np.tanh(SUMS_CANDIDATE)),),
     ),
     "05.3": Exercise(
-        right=_decision_row,
+        right=decision_row,
         praise="from that row to the last the answer stays, also when it never changed",
         wrong={
             "that is the first row with the final answer, but it is given up again later": (
-                lambda belief: int((belief.argmax(axis=1) == belief[-1].argmax()).argmax()) + 1
+                lambda belief: final_answer_is_given(belief).argmax() + 1
             ),
-            "one too small: rows are counted from 1, so index t is row t + 1": lambda belief: _decision_row(belief) - 1,
+            "that is the index of the first row with the final answer; it is given up again, and rows count from 1": (
+                lambda belief: final_answer_is_given(belief).argmax()
+            ),
+            "one too small: rows are counted from 1, so index t is row t + 1": lambda belief: decision_row(belief) - 1,
             "one too large: look at the row after the last other answer, counted from 1": (
-                lambda belief: _decision_row(belief) + 1
+                lambda belief: decision_row(belief) + 1
             ),
-            "that is the row where the belief is surest": lambda belief: int(belief.max(axis=1).argmax()) + 1,
+            "that is the row where the belief is surest": lambda belief: belief.max(axis=1).argmax() + 1,
+            "that is the final answer; after which row does it stay?": lambda belief: belief[-1].argmax(),
             "that is how often the final answer is given; where does its last stretch begin?": (
-                lambda belief: int((belief.argmax(axis=1) == belief[-1].argmax()).sum())
+                lambda belief: final_answer_is_given(belief).sum()
             ),
         },
-        inputs=_READINGS,
+        inputs=(
+            (reading((9, 6), (2, 3), (7, 7), (2, 12)),),
+            (reading((1, 28)),),
+            (reading((4, 10), (9, 17), (4, 1)),),
+        ),
         rtol=1e-9,
     ),
 }

@@ -3,48 +3,108 @@
 import numpy as np
 
 from .checker import Exercise
-from .examples import normal, sigmoid
+from .examples import lstm_step, random_arrays, sigmoid
 
-_CELL = normal((2, 3), (2, 5), (3, 20), (5, 20), (20,))
+BATCH, FEATURES, UNITS = 3, 4, 5
 
-_STEP = normal((2, 3), (2, 5), (2, 5), (3, 20), (5, 20), (20,))
+X_T, H, C, W, U, B = random_arrays(
+    (BATCH, FEATURES), (BATCH, UNITS), (BATCH, UNITS), (FEATURES, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,)
+)
+
+JOINT_KERNEL, JOINT_BIAS = random_arrays((FEATURES + UNITS, 4 * UNITS), (4 * UNITS,))
+
+KERAS_ORDER = ("i", "f", "candidate", "o")
+ORDER_OF_2019 = ("i", "candidate", "f", "o")
 
 
-def _gate(number, curve=sigmoid, see_h=1, see_b=1):
+def sums(x_t, h, W, U, b):
+    return x_t @ W + h @ U + b
+
+
+def gate(part, curve=sigmoid, use_h=1, use_b=1, added=0):
+    """The gate made of quarter number ``part``, counted from 0."""
+
     def gate(x_t, h, W, U, b):
-        return curve(np.split(x_t @ W + see_h * h @ U + see_b * b, 4, axis=1)[number])
+        quarter = np.split(sums(x_t, use_h * h, W, U, use_b * b), 4, axis=1)[part]
+        return curve(quarter + added)
 
     return gate
 
 
-def _every_gate(x_t, h, W, U, b):
-    return sigmoid(x_t @ W + h @ U + b)
+def all_four(curve):
+    """All four parts in a list."""
+    return lambda *cell: [curve(quarter) for quarter in np.split(sums(*cell), 4, axis=1)]
 
 
-def _step(order="ifco", second_tanh=np.tanh, **fixed):
-    """An LSTM step with gates read in ``order``, some of them ``fixed`` at a number."""
+def unchanged(z):
+    return z
 
+
+def step(order=KERAS_ORDER, **fixed):
     def step(x_t, h, c, W, U, b):
-        z = dict(zip(order, np.split(x_t @ W + h @ U + b, 4, axis=1), strict=True))
-        gate = {name: np.tanh(z[name]) if name == "c" else sigmoid(z[name]) for name in z} | fixed
-        c = gate["f"] * c + gate["i"] * gate["c"]
-        return gate["o"] * second_tanh(c), c
+        *_, new_c, new_h = lstm_step(sums(x_t, h, W, U, b), c, order, **fixed)
+        return new_h, new_c
 
     return step
 
 
-def _port(order=(0, 2, 1, 3), forget_bias=1.0, forget_at=1, h_first=False):
-    """Kernels and bias of the 2019 cell (i, candidate, f, o) in Keras's order."""
+def step_without_second_tanh(**fixed):
+    def step(x_t, h, c, W, U, b):
+        *_, o, new_c, _ = lstm_step(sums(x_t, h, W, U, b), c, **fixed)
+        return o * new_c, new_c
+
+    return step
+
+
+def step_with_h_of_the_old_c(**fixed):
+    def step(x_t, h, c, W, U, b):
+        *_, o, new_c, _ = lstm_step(sums(x_t, h, W, U, b), c, **fixed)
+        return o * np.tanh(c), new_c
+
+    return step
+
+
+def only_h(step):
+    return lambda *cell: step(*cell)[0]
+
+
+def exchanged(step):
+    return lambda *cell: step(*cell)[::-1]
+
+
+def reordered(weights, order):
+    """Four parts in the order of 2019, put into another ``order``."""
+    parts = dict(zip(ORDER_OF_2019, np.split(weights, 4, axis=-1), strict=True))
+    return np.concatenate([parts[name] for name in order], axis=-1)
+
+
+def port(order=KERAS_ORDER, bias_order=None, forget_bias=1.0, forget_quarter=1, cut=None):
+    """Kernels and bias of the cell of 2019 for Keras; its joint kernel is cut at ``cut`` or behind the features."""
 
     def port(joint_kernel, bias, num_features):
-        kernel, bias = (np.concatenate([np.split(a, 4, -1)[k] for k in order], -1) for a in (joint_kernel, bias))
-        quarter = len(bias) // 4
-        bias[forget_at * quarter : (forget_at + 1) * quarter] += forget_bias
-        if h_first:
-            return kernel[-num_features:], kernel[:-num_features], bias
-        return kernel[:num_features], kernel[num_features:], bias
+        kernel = reordered(joint_kernel, order)
+        bias = reordered(bias, bias_order or order)
+        quarters = np.split(bias, 4)
+        quarters[forget_quarter] += forget_bias
+        at = num_features if cut is None else cut
+        return kernel[:at], kernel[at:], bias
 
     return port
+
+
+def kernels_exchanged(joint_kernel, bias, num_features):
+    kernel, recurrent_kernel, bias = port()(joint_kernel, bias, num_features)
+    return recurrent_kernel, kernel, bias
+
+
+def recurrent_rows_first(joint_kernel, bias, num_features):
+    kernel, recurrent_kernel, bias = port(cut=UNITS)(joint_kernel, bias, num_features)
+    return recurrent_kernel, kernel, bias
+
+
+def forget_bias_everywhere(joint_kernel, bias, num_features):
+    kernel, recurrent_kernel, bias = port(forget_bias=0)(joint_kernel, bias, num_features)
+    return kernel, recurrent_kernel, bias + 1
 
 
 EXERCISES = {
@@ -52,12 +112,22 @@ EXERCISES = {
         right=lambda d, h: 4 * (h * (d + h) + h),
         praise="four gates, each with h × (d + h) weights and h biases",
         wrong={
-            "the biases are missing: h for each of the four gates": lambda d, h: 4 * h * (d + h),
-            "that is one gate; there are four": lambda d, h: h * (d + h) + h,
-            "that counts two biases a gate, as PyTorch keeps them; Keras and this lesson have one": (
+            "the biases are missing: h for each of the four parts": lambda d, h: 4 * h * (d + h),
+            "that is one gate; there are three, and the candidate": lambda d, h: h * (d + h) + h,
+            "that is the three gates; the candidate has weights, too": lambda d, h: 3 * (h * (d + h) + h),
+            "one bias for all units and gates is too few: each unit has one in each part": (
+                lambda d, h: 4 * h * (d + h) + 1
+            ),
+            "one bias a part is too few: each unit has one in each part": lambda d, h: 4 * h * (d + h) + 4,
+            "the parts do not share their biases: each part has its own for every unit": lambda d, h: (
+                4 * h * (d + h) + h
+            ),
+            "that counts two biases for each unit and part, as PyTorch keeps them; Keras and this lesson have one": (
                 lambda d, h: 4 * (h * (d + h) + 2 * h)
             ),
-            "the weights for h(t−1) are missing, h × h a gate": lambda d, h: 4 * (h * d + h),
+            "that is what comes to one unit; there are h of them": lambda d, h: 4 * (d + h + 1),
+            "the weights for h(t−1) are missing, h × h in each part": lambda d, h: 4 * (h * d + h),
+            "that is the matrices for x_t alone": lambda d, h: 4 * h * d,
             "the weights do not depend on the number of rows: all 28 steps share them": (
                 lambda d, h: 28 * 4 * (h * (d + h) + h)
             ),
@@ -67,62 +137,98 @@ EXERCISES = {
         rtol=1e-9,
     ),
     "02.2": Exercise(
-        right=_gate(1),
+        right=gate(1),
         praise="the second quarter of the weights, through the sigmoid",
         wrong={
-            "that is the input gate: in Keras's order i, f, candidate, o the forget gate comes second": _gate(0),
-            "that is the candidate's part: f comes third in the order of 2019, but second in Keras's": _gate(2),
-            "that is the output gate: in Keras's order i, f, candidate, o the forget gate comes second": _gate(3),
-            "tanh makes values from −1 to 1; a valve needs the sigmoid": _gate(1, np.tanh),
-            "the bias is forgotten": _gate(1, see_b=0),
-            "what the cell said last is forgotten: h with its weights U": _gate(1, see_h=0),
-            "that is the sum z; the sigmoid that makes a valve of it is missing": _gate(1, lambda z: z),
-            "those are four gates side by side; take the second quarter": _every_gate,
+            "that is the input gate: in Keras's order i, f, candidate, o the forget gate comes second": gate(0),
+            "that is the candidate's part: f comes third in the order of 2019, but second in Keras's": gate(2),
+            "that is the output gate: in Keras's order i, f, candidate, o the forget gate comes second": gate(3),
+            "tanh makes values from −1 to 1; a valve needs the sigmoid": gate(1, np.tanh),
+            "the bias is forgotten": gate(1, use_b=0),
+            "what the cell said last is forgotten: h with its weights U": gate(1, use_h=0),
+            "add no 1 here: Keras has the forget bias in b already": gate(1, added=1),
+            "that is the sum z; the sigmoid that makes a valve of it is missing": gate(1, unchanged),
+            "the sigmoid is applied twice": gate(1, lambda z: sigmoid(sigmoid(z))),
+            "that is what is forgotten; f is what is kept": gate(1, lambda z: 1 - sigmoid(z)),
+            "those are four gates side by side; take the second quarter": lambda *cell: sigmoid(sums(*cell)),
+            "those are all four sums side by side; take the second quarter, then the sigmoid": sums,
+            "those are all four parts; give back the second of them": all_four(sigmoid),
+            "those are the sums of all four parts; give back the second, through the sigmoid": all_four(unchanged),
+            f"128:256 is the second quarter of the lesson's 128 units; this cell has {UNITS} units, so its columns end "
+            f"at {4 * UNITS}: take the sizes from the arrays": lambda *cell: sigmoid(sums(*cell))[:, 128:256],
         },
-        inputs=(_CELL,),
+        inputs=((X_T, H, W, U, B),),
     ),
     "02.3": Exercise(
-        right=_port(),
+        right=port(),
         praise="the cell of 2019 lives on in a Keras layer",
         wrong={
-            "the gates still have the order of 2019, and the forget bias is missing": _port((0, 1, 2, 3), 0),
-            "the gates still have the order of 2019: candidate and f must be exchanged": _port((0, 1, 2, 3), 1, 2),
-            "the gates still have the order of 2019, and so the forget bias went to the candidate": _port((0, 1, 2, 3)),
-            "the forget bias is missing: in 2019 it was added at each step, in Keras it sits in the bias": _port(
+            "the gates still have the order of 2019, and the forget bias is missing": port(
+                ORDER_OF_2019, forget_bias=0
+            ),
+            "the gates still have the order of 2019: candidate and f must be exchanged": port(
+                ORDER_OF_2019, forget_quarter=2
+            ),
+            "the gates still have the order of 2019, and so the forget bias went to the candidate": port(ORDER_OF_2019),
+            "the forget bias is missing: in 2019 it was added at each step, in Keras it sits in the bias": port(
                 forget_bias=0
             ),
-            "the order is right, but the forget bias went to the candidate: it belongs to the second quarter": _port(
-                forget_at=2
+            "the order is right, but the forget bias went to the candidate: it belongs to the second quarter": port(
+                forget_quarter=2
             ),
-            "the joint kernel has the rows of x first and those of h below; yours are exchanged": _port(h_first=True),
+            "the order is right, but all four parts got the forget bias": forget_bias_everywhere,
+            "the kernels are right, but the bias still has the order of 2019, and the candidate got the 1": port(
+                bias_order=ORDER_OF_2019
+            ),
+            "the kernels are right, but the bias still has the order of 2019": port(
+                bias_order=ORDER_OF_2019, forget_quarter=2
+            ),
+            "the kernels are right, but the bias still has the order of 2019, without the 1": port(
+                bias_order=ORDER_OF_2019, forget_bias=0
+            ),
+            "the joint kernel has the rows for x_t first and those for h(t−1) below; yours are exchanged": (
+                recurrent_rows_first
+            ),
+            "kernel and recurrent_kernel come back exchanged": kernels_exchanged,
+            "28 is the lesson's number of features; cut at num_features": port(cut=28),
         },
-        inputs=((*normal((8, 20), (20,)), 3),),
+        inputs=((JOINT_KERNEL, JOINT_BIAS, FEATURES),),
+        results=("kernel", "recurrent_kernel", "bias"),
     ),
     "02.4": Exercise(
-        right=_step(f=1),
+        right=step(f=1),
         praise="with f = 1 nothing is lost, and c only adds up",
         wrong={
-            "the forget gate still moves: put 1 in its place": _step(),
-            "0 is shut: that forgets everything at each row; open is 1": _step(f=0),
-            "that freezes the input gate; the forget gate is the one before c": _step(i=1),
-            "that freezes the bias, not the gate: open is 1, not sigmoid(1)": _step(f=sigmoid(1)),
-            "h and c are exchanged: give back h first": lambda *arguments: _step(f=1)(*arguments)[::-1],
-            "c is right, but h is o times the tanh of c": _step(f=1, second_tanh=lambda c: c),
+            "the forget gate still moves: put 1 in its place": step(),
+            "0 is shut: that forgets everything at each row; open is 1": step(f=0),
+            "that freezes the input gate; the forget gate is the one before the old c": step(i=1),
+            "that freezes the bias, not the gate: open is 1, not sigmoid(1)": step(f=sigmoid(1)),
+            "f is open, but the other parts have the order of 2019: Keras's is i, f, candidate, o": step(
+                ORDER_OF_2019, f=1
+            ),
+            "that is h alone; c goes into the next step, so it must come back, too": only_h(step(f=1)),
+            "h and c are exchanged: give back h first": exchanged(step(f=1)),
+            "c is right, but h is o times the tanh of c": step_without_second_tanh(f=1),
+            "c is right, but h is made of the old c; it takes the new one": step_with_h_of_the_old_c(f=1),
         },
-        inputs=(_STEP,),
+        inputs=((X_T, H, C, W, U, B),),
+        results=("h", "c"),
     ),
     "02.5": Exercise(
-        right=_step(),
+        right=step(),
         praise="the shapes fitted, and only the order of the four parts was wrong",
-        bug=_step("iofc"),
+        bug=step(("i", "o", "f", "candidate")),
         todo="its h and c still differ from those of the LSTM, though every shape fits",
         wrong={
-            "i and f are now exchanged: Keras's order is i, f, candidate, o": _step("fico"),
-            "that is the order of 2019: Keras's is i, f, candidate, o": _step("icfo"),
-            "candidate and o are now exchanged: Keras's order is i, f, candidate, o": _step("ifoc"),
-            "the gates are right now, but h and c are exchanged": lambda *arguments: _step()(*arguments)[::-1],
-            "the gates are right now, but h is o times the tanh of c": _step(second_tanh=lambda c: c),
+            "i and f are now exchanged: Keras's order is not this one": step(("f", "i", "candidate", "o")),
+            "that is the order of 2019; Keras has another one": step(ORDER_OF_2019),
+            "candidate and o are now exchanged": step(("i", "f", "o", "candidate")),
+            "the gates are right now, but h alone comes back; c goes into the next step": only_h(step()),
+            "the gates are right now, but h and c are exchanged": exchanged(step()),
+            "the gates are right now, but h is o times the tanh of c": step_without_second_tanh(),
+            "the gates are right now, but h is made of the old c; it takes the new one": step_with_h_of_the_old_c(),
         },
-        inputs=(_STEP,),
+        inputs=((X_T, H, C, W, U, B),),
+        results=("h", "c"),
     ),
 }
