@@ -1,5 +1,7 @@
 """Each exercise: its skeleton in the lesson, its solution, its wrong answers, and what is said of any other answer."""
 
+import contextlib
+import io
 import math
 import re
 from pathlib import Path
@@ -305,16 +307,18 @@ def test_an_unknown_exercise_is_an_error(name):
 
 
 def exercise_cells(path):
-    """Name of an exercise: its heading, its task and the code cell that checks it."""
-    cells, found = nbformat.read(path, as_version=4).cells, {}
-    for k, cell in enumerate(cells):
-        if cell.cell_type == "markdown" and cell.source.startswith("### Exercise"):
+    """Name of an exercise: its heading and its cells, up to the one with its check."""
+    found = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.source.startswith("### Exercise"):
             heading = HEADING.fullmatch(cell.source.splitlines()[0])
             assert heading, f"{path.name}: {cell.source.splitlines()[0]!r} is no heading of an exercise"
-            name = heading[1]
-            checks = [after for after in cells[k:] if f'check("{name}"' in after.source]
-            assert checks, f"{path.name}: no cell checks exercise {name}"
-            found[name] = heading[0], cell.source, checks[0]
+            name, cells = heading[1], []
+            found[name] = heading[0], cells
+            unchecked = True
+        if found and unchecked:
+            cells.append(cell)
+            unchecked = f'check("{name}"' not in cell.source
     return found
 
 
@@ -322,10 +326,15 @@ def names_of(notebook):
     return [name for name in EXERCISES if notebook.startswith(name[:2])]
 
 
-def up_to_check(code, name):
-    before, _, _ = code.partition(f'check("{name}"')
-    call = code[len(before) :].splitlines()[0]
-    return before + call
+def run(cells, name):
+    """What the code prints, up to the check of exercise ``name``."""
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    before, checked, _ = code.partition(f'check("{name}"')
+    arguments = code[len(before + checked) :].splitlines()[0]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(before + checked + arguments, {"np": np, "tf": tf, "math": math, "check": check})
+    return printed.getvalue()
 
 
 def test_lessons_and_solutions_are_paired():
@@ -336,26 +345,23 @@ def test_lessons_and_solutions_are_paired():
 
 
 @pytest.mark.parametrize("notebook", SOLUTIONS)
-def test_every_exercise_stands_in_its_lesson_and_runs_unsolved(notebook, capsys):
-    cells = exercise_cells(LESSONS[notebook])
-    assert list(cells) == names_of(notebook)
-    for name, (_, task, code) in cells.items():
-        assert "<details><summary>Hint</summary>" in task
-        assert len(code.source.splitlines()) <= 10
-        exec(code.source, {"np": np, "tf": tf, "check": check})
-        assert f"{name} is not solved yet: {EXERCISES[name].todo}" in capsys.readouterr().out
+def test_every_exercise_stands_in_its_lesson_and_runs_unsolved(notebook):
+    exercises_of_lesson = exercise_cells(LESSONS[notebook])
+    assert list(exercises_of_lesson) == names_of(notebook)
+    for name, (_, cells) in exercises_of_lesson.items():
+        assert "<details><summary>Hint</summary>" in cells[0].source
+        assert len(cells[-1].source.splitlines()) <= 10
+        assert run(cells, name) == f"{name} is not solved yet: {EXERCISES[name].todo}\n"
 
 
 @pytest.mark.parametrize("notebook", SOLUTIONS)
-def test_every_exercise_has_its_solution_under_the_same_heading(notebook, capsys):
+def test_every_exercise_has_its_solution_under_the_same_heading(notebook):
     lesson, solution = exercise_cells(LESSONS[notebook]), exercise_cells(SOLUTIONS[notebook])
-    assert list(solution) == list(lesson)
-    for name, (heading, _, code) in solution.items():
-        assert heading == lesson[name][0]
-        exec(up_to_check(code.source, name), {"np": np, "tf": tf, "math": math, "check": check})
-        right = f"{name} right: {EXERCISES[name].praise}"
-        assert right in capsys.readouterr().out
-        assert right in "".join(output.get("text", "") for output in code.outputs)
+    assert [heading for heading, _ in solution.values()] == [heading for heading, _ in lesson.values()]
+    for name, (_, cells) in solution.items():
+        right = f"{name} right: {EXERCISES[name].praise}\n"
+        assert run(cells, name) == right
+        assert right in "".join(output.get("text", "") for output in cells[-1].outputs)
 
 
 @pytest.mark.parametrize("notebook", SOLUTIONS)
