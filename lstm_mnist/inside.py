@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from .data import check_images, check_labels, check_positive
-from .lstm import LSTMClassifier
+from .lstm import LSTMClassifier, lstm_step
 
 GATES = ("i", "f", "o")
 
@@ -38,21 +38,19 @@ class StateGradients(NamedTuple):
 def walk(layer, x, open_gates=()):
     """The states of an ``LSTM`` layer after each row: a list of (i, f, candidate, o, c, h) ``[batch, units]``.
 
-    ``x`` is a tensor ``[batch, time_steps, features]``. It is the arithmetic of the six equations, from the layer
-    alone, however the layer itself computes. Gates named in ``open_gates`` are fixed at 1.
+    ``x`` is a tensor ``[batch, time_steps, features]``. It is the arithmetic of the six equations, from the layer's
+    weights alone, however the layer itself computes. Gates named in ``open_gates`` are fixed at 1.
     """
+    cell = layer.cell
+    opened = np.repeat([name in open_gates for name in Trace._fields[:4]], layer.units)
     h = c = tf.zeros((tf.shape(x)[0], layer.units), x.dtype)
     rows = []
     for x_t in tf.unstack(x, axis=1):
-        z_i, z_f, z_candidate, z_o = tf.split(x_t @ layer.kernel + h @ layer.recurrent_kernel + layer.bias, 4, axis=1)
-        i, f, o = (
-            tf.ones_like(z) if gate in open_gates else tf.sigmoid(z)
-            for gate, z in zip(GATES, (z_i, z_f, z_o), strict=True)
-        )
-        candidate = tf.tanh(z_candidate)
-        c = f * c + i * candidate
-        h = o * tf.tanh(c)
-        rows.append((i, f, candidate, o, c, h))
+        z = x_t @ cell.kernel + h @ cell.recurrent_kernel + cell.bias
+        if open_gates:
+            z = tf.where(opened, tf.constant(np.inf, z.dtype), z)  # the sigmoid of inf is 1
+        rows.append(lstm_step(z, c))
+        *_, c, h = rows[-1]
     return rows
 
 

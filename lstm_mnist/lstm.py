@@ -1,4 +1,4 @@
-"""The LSTM layer, written from TensorFlow operations, and the classifier that reads a digit with it."""
+"""The LSTM: its equations, the layer that reads row after row with them, and the classifier of digits."""
 
 import keras
 import numpy as np
@@ -8,96 +8,76 @@ from . import faster
 from .data import check_images, check_labels, check_positive
 
 
-@keras.saving.register_keras_serializable("lstm_mnist")
-class LSTM(keras.layers.Layer):
-    """Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
+def lstm_step(z, c):
+    """One row of a long short-term memory (Hochreiter and Schmidhuber 1997, forget gate of Gers et al. 2000).
 
-    Maps ``x`` ``[batch, time_steps, features]`` to the last ``h`` ``[batch, units]``, or to every ``h``
-    ``[batch, time_steps, units]`` with ``return_sequences``; the last ``h`` and ``c`` follow with ``return_state``.
-    Weights are those of ``keras.layers.LSTM``: ``kernel [features, 4 units]``, ``recurrent_kernel [units, 4 units]``,
-    ``bias [4 units]``, gates in the order i, f, c, o; ``forget_bias`` is the bias f starts with. The rows are unrolled
-    into the graph, one step each; a number of steps unknown in advance runs in a loop. ``implementation`` is ``'fast'``
-    (the arithmetic of ``lstm_mnist.fast``, where more than 28 rows run in a loop too) or ``'plain'`` (``step``, row
-    after row): the same results up to rounding.
+    ``z`` ``[batch, 4 units]`` holds the weighted sums ``x_t @ kernel + h @ recurrent_kernel + bias`` in Keras's order
+    i, f, candidate, o; ``c`` ``[batch, units]`` is the old memory. Returns ``(i, f, candidate, o, new c, new h)``,
+    each ``[batch, units]``.
+    """
+    i, f, candidate, o = tf.split(z, 4, axis=1)
+    i, f, candidate, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(candidate), tf.sigmoid(o)
+    c = f * c + i * candidate
+    h = o * tf.tanh(c)
+    return i, f, candidate, o, c, h
+
+
+def plain_lstm(x, state, kernel, recurrent_kernel, bias, return_sequences=False):
+    """``lstm_step`` row after row; arguments and results are those of ``faster.lstm``."""
+    h, c = state
+    projected = tf.tensordot(x, kernel, 1) + bias
+    outputs = []
+    for row in tf.unstack(projected, axis=1):
+        *_, c, h = lstm_step(row + h @ recurrent_kernel, c)
+        outputs.append(h)
+    return (tf.stack(outputs, axis=1) if return_sequences else None), h, c
+
+
+@keras.saving.register_keras_serializable("lstm_mnist")
+class LSTM(keras.layers.LSTM):
+    """``keras.layers.LSTM`` whose loop over the rows is ours, one step a row.
+
+    Arguments, weights, masks, states, dropout and saving are Keras's. ``implementation`` is ``'fast'`` (the arithmetic
+    of ``lstm_mnist.faster``) or ``'plain'`` (``lstm_step``, row after row): the same results up to rounding. What the
+    equations do not know (a mask, dropout while training, other activations, no bias) and a number of rows unknown in
+    advance go through Keras's own loop, as everything does with Keras's own ``implementation`` 1 or 2. Raises
+    ``ValueError`` for rows of another shape than ``[batch, time_steps >= 1, features]``.
     """
 
-    def __init__(
-        self,
-        units,
-        forget_bias=1.0,
-        return_sequences=False,
-        return_state=False,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        implementation="fast",
-        **kwargs,
-    ):
+    def __init__(self, units, *, implementation="fast", **kwargs):
         check_positive("units", units)
-        if implementation not in ("fast", "plain"):
+        if implementation not in ("fast", "plain", 1, 2):
             raise ValueError(f"implementation is {implementation!r}: use 'fast' or 'plain'")
-        super().__init__(**kwargs)
-        self.units = int(units)
-        self.forget_bias = forget_bias
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        if not (kwargs.get("dropout") or kwargs.get("recurrent_dropout")):
+            kwargs = {"seed": 0} | kwargs  # nothing to draw: Keras would, and so change what the next layers draw
+        super().__init__(units, implementation=1 if implementation == 1 else 2, **kwargs)
         self.implementation = implementation
 
-    def build(self, input_shape):
-        def bias(shape, dtype=None):
-            start = np.zeros(shape)
-            start[self.units : 2 * self.units] = self.forget_bias
-            return tf.cast(start, dtype)
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        if sequences.shape[1] == 0:
+            raise ValueError(f"rows have shape {tuple(sequences.shape)}: give at least one row")
+        sequences = tf.cast(sequences, self.compute_dtype)
+        return super().call(sequences, initial_state, mask, training)
 
-        gates = 4 * self.units
-        self.kernel = self.add_weight((input_shape[-1], gates), self.kernel_initializer, name="kernel")
-        self.recurrent_kernel = self.add_weight(
-            (self.units, gates), self.recurrent_initializer, name="recurrent_kernel"
-        )
-        self.bias = self.add_weight((gates,), bias, name="bias")
-        super().build(input_shape)
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        if mask is not None or sequences.shape[1] is None or not self._is_ours(training):
+            return super().inner_loop(sequences, initial_state, mask, training)
+        x = tf.reverse(sequences, [1]) if self.go_backwards else sequences
+        cell = self.cell
+        weights = [tf.convert_to_tensor(weight) for weight in (cell.kernel, cell.recurrent_kernel, cell.bias)]
+        run = faster.lstm if self.implementation == "fast" else plain_lstm
+        outputs, h, c = run(x, initial_state, *weights, self.return_sequences)
+        return h, outputs if self.return_sequences else h, [h, c]
 
-    def step(self, projected_x_t, h, c):
-        """One row: ``x_t @ kernel + bias`` ``[batch, 4 units]`` and the old ``h, c`` ``[batch, units]`` to the new."""
-        i, f, candidate, o = tf.split(projected_x_t + h @ self.recurrent_kernel, 4, axis=1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(candidate)
-        return tf.sigmoid(o) * tf.tanh(c), c
-
-    def call(self, x, initial_state=None):
-        if self.implementation == "fast" and x.shape[1]:
-            weights = (tf.convert_to_tensor(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias))
-            outputs, h, c = faster.lstm(x, initial_state, *weights, self.return_sequences)
-        else:
-            outputs, h, c = self._plain(x, initial_state)
-        result = outputs if self.return_sequences else h
-        return (result, h, c) if self.return_state else result
-
-    def _plain(self, x, initial_state):
-        projected = tf.tensordot(x, tf.convert_to_tensor(self.kernel), 1) + self.bias
-        h, c = initial_state if initial_state is not None else 2 * [tf.zeros_like(projected[:, 0, : self.units])]
-        if x.shape[1] is None:
-            rows = tf.transpose(projected, [1, 0, 2])
-            every_h, every_c = tf.scan(lambda state, row: self.step(row, *state), rows, (h, c))
-            h, c, outputs = every_h[-1], every_c[-1], tf.transpose(every_h, [1, 0, 2])
-        else:
-            outputs = []
-            for row in tf.unstack(projected, axis=1):
-                h, c = self.step(row, h, c)
-                outputs.append(h)
-            outputs = tf.stack(outputs, axis=1) if self.return_sequences else None
-        return outputs, h, c
+    def _is_ours(self, training):
+        """Whether the equations of ``lstm_step`` are what the layer was asked for."""
+        cell = self.cell
+        usual = cell.activation is keras.activations.tanh and cell.recurrent_activation is keras.activations.sigmoid
+        dropped = training and (cell.dropout or cell.recurrent_dropout)
+        return self.implementation in ("fast", "plain") and usual and cell.use_bias and not dropped
 
     def get_config(self):
-        return super().get_config() | {
-            "units": self.units,
-            "forget_bias": self.forget_bias,
-            "return_sequences": self.return_sequences,
-            "return_state": self.return_state,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
-            "implementation": self.implementation,
-        }
+        return super().get_config() | {"implementation": self.implementation}
 
 
 @keras.saving.register_keras_serializable("lstm_mnist")
@@ -143,8 +123,8 @@ class LSTMClassifier(keras.Model):
         self.output_layer.build((None, self.num_hidden))
         if self.init == "2019":
             joint = keras.initializers.GlorotUniform()((self.num_features + self.num_hidden, 4 * self.num_hidden))
-            self.lstm.kernel.assign(joint[: self.num_features])
-            self.lstm.recurrent_kernel.assign(joint[self.num_features :])
+            self.lstm.cell.kernel.assign(joint[: self.num_features])
+            self.lstm.cell.recurrent_kernel.assign(joint[self.num_features :])
         self.built = True
 
     def call(self, images):

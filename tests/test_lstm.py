@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.src.layers.rnn import bidirectional_test, lstm_test
 
 import lstm_mnist
 from lstm_mnist import pretrained
@@ -47,17 +48,96 @@ def test_equals_keras_in_outputs_states_and_gradients(dtype, tolerance, shape, s
         np.testing.assert_allclose(our / scale, their / scale, atol=tolerance, rtol=0)
 
 
-def test_weights_have_keras_names_shapes_and_order():
-    ours, theirs = pair(8, 3)
-    assert [w.name for w in ours.weights] == ["kernel", "recurrent_kernel", "bias"]
-    assert [w.shape for w in ours.weights] == [w.shape for w in theirs.weights]
+@pytest.fixture
+def ours_is_keras_own(monkeypatch):
+    monkeypatch.setattr(bidirectional_test.layers, "LSTM", lstm_mnist.LSTM)
 
 
-@pytest.mark.parametrize("forget_bias", [0.0, 1.0, 3.0])
-def test_forget_bias_is_the_second_quarter_of_the_bias(forget_bias):
-    layer = lstm_mnist.LSTM(4, forget_bias=forget_bias)
-    layer.build((None, 28, 28))
-    np.testing.assert_array_equal(layer.bias, [0] * 4 + [forget_bias] * 4 + [0] * 8)
+@pytest.mark.usefixtures("ours_is_keras_own")
+class TestKerasOwnTests(lstm_test.LSTMTest):
+    """Keras's tests of ``keras.layers.LSTM``, run with ours in its place."""
+
+
+@pytest.mark.usefixtures("ours_is_keras_own")
+class TestKerasOwnTestsOfBidirectional(bidirectional_test.SimpleRNNTest):
+    """Keras's tests of ``keras.layers.Bidirectional``, run with ours for its LSTM."""
+
+
+def masked(layer, x):
+    return layer(x, mask=np.arange(x.shape[1]) < np.array([[3], [5], [0], [1]]))
+
+
+def in_training(layer, x):
+    keras.utils.set_random_seed(0)
+    return layer(x, training=True)
+
+
+@pytest.mark.parametrize("implementation", ["fast", "plain"])
+@pytest.mark.parametrize(
+    ("arguments", "call"),
+    [
+        ({"go_backwards": True}, keras.layers.Layer.__call__),
+        ({}, masked),
+        ({"go_backwards": True, "zero_output_for_mask": True}, masked),
+        ({"activation": "relu", "recurrent_activation": "hard_sigmoid"}, keras.layers.Layer.__call__),
+        ({"dropout": 0.5, "recurrent_dropout": 0.25, "seed": 4}, keras.layers.Layer.__call__),
+        ({"dropout": 0.5, "seed": 4}, in_training),
+        ({"recurrent_dropout": 0.25, "seed": 4}, in_training),
+    ],
+)
+def test_what_keras_layer_can_do_ours_does(implementation, arguments, call):
+    ours, theirs = pair(3, 2, return_sequences=True, return_state=True, **arguments)
+    ours.implementation = implementation
+    x = np.random.default_rng(1).normal(size=(4, 5, 2)).astype(np.float32)
+    for a, b in zip(call(ours, x), call(theirs, x), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_without_a_bias():
+    ours, theirs = (made(3, use_bias=False) for made in (lstm_mnist.LSTM, keras.layers.LSTM))
+    x = np.random.default_rng(1).normal(size=(4, 5, 2)).astype(np.float32)
+    theirs.build(x.shape)
+    ours.build(x.shape)
+    ours.set_weights(theirs.get_weights())
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-6)
+
+
+def test_a_stateful_layer_goes_on_where_it_stopped():
+    layer = lstm_mnist.LSTM(3, stateful=True)
+    x = np.random.default_rng(1).normal(size=(4, 6, 2)).astype(np.float32)
+    whole = layer(x).numpy()
+    layer.reset_state()
+    layer(x[:, :2])
+    np.testing.assert_allclose(layer(x[:, 2:]), whole, atol=1e-6)
+
+
+def test_the_layer_draws_as_keras_layer_and_nothing_more():
+    weights = []
+    for made in (lstm_mnist.LSTM, keras.layers.LSTM):
+        keras.utils.set_random_seed(0)
+        layer = made(4)
+        layer.build((None, 28, 28))
+        weights.append(layer.get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(weights[0][2], [0] * 4 + [1] * 4 + [0] * 8)
+
+
+def test_rows_that_cannot_be_read_are_named():
+    layer = lstm_mnist.LSTM(3)
+    with pytest.raises(ValueError, match="expected ndim=3, found ndim=2"):
+        layer(np.zeros((4, 2), np.float32))
+    with pytest.raises(ValueError, match="expected ndim=3, found ndim=4"):
+        layer(np.zeros((4, 5, 2, 1), np.float32))
+    with pytest.raises(ValueError, match=r"\(4, 0, 2\): give at least one row"):
+        layer(np.zeros((4, 0, 2), np.float32))
+
+
+def test_whole_numbers_are_read_as_keras_reads_them():
+    ours, theirs = pair(3, 2)
+    x = np.random.default_rng(1).integers(0, 5, (4, 5, 2))
+    for dtype in (np.uint8, np.int64):
+        np.testing.assert_allclose(ours(x.astype(dtype)), theirs(x.astype(dtype)), atol=1e-6)
 
 
 def test_gradients_agree_with_finite_differences():
@@ -106,13 +186,12 @@ def test_the_plain_loop_equals_keras_from_any_state():
 
 def test_works_in_a_functional_model_and_survives_saving(tmp_path):
     inputs = keras.Input((None, 28))
-    hidden = lstm_mnist.LSTM(8, forget_bias=2.0, return_sequences=True)(inputs)
+    hidden = lstm_mnist.LSTM(8, go_backwards=True, return_sequences=True)(inputs)
     model = keras.Model(inputs, lstm_mnist.LSTM(4)(hidden))
     x = np.random.default_rng(0).random((2, 9, 28), np.float32)
     model.save(tmp_path / "two.keras")
     loaded = keras.saving.load_model(tmp_path / "two.keras")
     np.testing.assert_array_equal(loaded(x), model(x))
-    assert loaded.layers[1].forget_bias == 2.0
 
 
 def test_classifier_has_the_sizes_of_2019():
@@ -145,7 +224,7 @@ def test_classifier_reads_rows_from_the_top(images):
 def test_init_2019_is_one_glorot_draw_and_a_standard_normal_output():
     keras.utils.set_random_seed(5)
     model = lstm_mnist.LSTMClassifier(init="2019")
-    joint = np.concatenate([model.lstm.kernel, model.lstm.recurrent_kernel])
+    joint = np.concatenate([model.lstm.cell.kernel, model.lstm.cell.recurrent_kernel])
     limit = np.sqrt(6 / (156 + 512))
     assert np.abs(joint).max() == pytest.approx(limit, rel=1e-3)
     assert joint.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)
