@@ -136,13 +136,6 @@ def test_the_map_names_every_lesson():
 
 
 @each_lesson
-def test_each_module_has_its_notebook_and_tests(path):
-    module = path.stem.split("_", 1)[1]
-    if (ROOT / "lstm_mnist" / f"{module}.py").exists():
-        assert (ROOT / "tests" / f"test_{module}.py").exists()
-
-
-@each_lesson
 def test_the_measured_minutes_and_memory_are_those_of_readme(path):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     minutes, memory = re.search(rf"\(notebooks/{path.name}\) \| (\d+\.\d) \| (\d+\.\d+) \|", readme).groups()

@@ -21,6 +21,6 @@ from .inside import (
     state_ranges,
 )
 from .lstm import CELL_PARTS, lstm_cell, operation_counts, squashing, unrolled
-from .shared import digits, intervals, lines, probabilities, reliability, runs
+from .shared import digits, intervals, lines, medians, probabilities, reliability, runs
 from .style import BLACK, BLUE, GATE_COLOURS, GREEN, GREY, ORANGE, PINK, RED, SKY, YELLOW, new_figure, show_image
 from .training import smooth, training_curves

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from .shared import draw_medians
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, SKY, new_figure
 
 
@@ -50,15 +51,15 @@ def same_curves(curves, ylabel="loss, nats"):
 def arrangements(labels, step_ms):
     """Images a second of each arrangement, ``{side: {batch: [ms of a step, a round each]}}``: a bar the median."""
     batches = sorted(set.intersection(*(set(times) for times in step_ms.values())), key=int)
-    fig, axes = new_figure(8, 0.45 * len(step_ms) + 1, columns=len(batches), sharex=True, sharey=True)
-    for ax, batch in zip(np.atleast_1d(axes), batches, strict=True):
-        for place, times in enumerate(step_ms.values()):
-            speed = 1000 * int(batch) / np.asarray(times[batch])
-            ax.barh(place, np.median(speed), color=SKY)
-            ax.plot(speed, np.full(len(speed), place), ".", color=BLACK, markersize=4)
-        ax.set(yticks=range(len(step_ms)), yticklabels=[labels[side] for side in step_ms], title=f"batches of {batch}")
-        ax.set_xlabel("images a second")
-        ax.invert_yaxis() if ax is np.atleast_1d(axes)[0] else None
+    fig, axes = new_figure(8, 0.45 * len(step_ms) + 1, columns=len(batches), sharey=True, squeeze=False)
+    for ax, batch in zip(axes[0], batches, strict=True):
+        draw_medians(
+            ax, {labels[side]: 1000 * int(batch) / np.asarray(times[batch]) for side, times in step_ms.items()}
+        )
+        ax.set(title=f"batches of {batch}", xlabel="images a second")
+    widest = max(ax.get_xlim()[1] for ax in axes[0])
+    for ax in axes[0]:
+        ax.set_xlim(0, widest)
     return fig
 
 

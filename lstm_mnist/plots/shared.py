@@ -79,3 +79,27 @@ def runs(groups, xlabel="test accuracy, %"):
     ax.set(yticks=range(len(groups)), yticklabels=groups, xlabel=xlabel, ylim=(len(groups) - 0.5, -0.7))
     ax.grid(axis="x", color="#DDDDDD")
     return fig
+
+
+def draw_medians(ax, rounds, notes=None, highlighted=None):
+    """Several rounds a name, ``{name: [number a round]}``, from top to bottom: a bar to the median, a dot a round.
+
+    ``notes`` stand to the right, one a name; the bar of the name ``highlighted`` looks another way.
+    """
+    longest = max(max(values) for values in rounds.values())
+    for place, (name, values) in enumerate(rounds.items()):
+        look = {"color": ORANGE, "hatch": "//"} if name == highlighted else {"color": SKY}
+        ax.barh(place, np.median(values), **look)
+        ax.plot(values, np.full(len(values), place), ".", color=BLACK, markersize=4)
+    for place, (values, note) in enumerate(zip(rounds.values(), notes or [], strict=False)):
+        ax.annotate(note, (max(values), place), (6, 0), textcoords="offset points", va="center")
+    room = 1.05 + 0.02 * max(len(note) for note in notes or [""])
+    ax.set(yticks=range(len(rounds)), yticklabels=rounds, ylim=(len(rounds) - 0.4, -0.6), xlim=(0, room * longest))
+
+
+def medians(rounds, xlabel, notes=None, highlighted=None):
+    """The chart of ``draw_medians`` as a figure."""
+    fig, ax = new_figure(8, 0.5 * len(rounds) + 1)
+    draw_medians(ax, rounds, notes, highlighted)
+    ax.set_xlabel(xlabel)
+    return fig
