@@ -29,7 +29,7 @@ def main(words=None):
     command.add_argument("--together", action="store_true", help="also a row for all seeds' networks as one")
     add_places(command, "the recipe's rows of lstm_mnist/weights/ledger.csv and, with seed 0, its weights beside it")
     command = commands.add_parser("search", help="search the settings of the recipe `best` (an hour)")
-    add_places(command, "lstm_mnist/weights/search.csv", required=True)
+    add_places(command, "lstm_mnist/weights/search.csv")
     command = commands.add_parser("timings", help="measure each notebook's minutes and memory (10 minutes)")
     command.add_argument("--keep", action="store_true", help="write them into README.md and the notebooks' heads")
     command = commands.add_parser("figures", help="remake the README's pictures (half a minute)")

@@ -26,14 +26,17 @@ def called(monkeypatch):
     ("words", "tracked"),
     [
         (["weights", "quick"], "lstm_mnist/weights"),
+        (["search"], "lstm_mnist/weights"),
         (["bench"], "notebooks"),
         (["workers", "--measure"], "notebooks"),
     ],
 )
 def test_results_take_the_place_of_tracked_ones_only_where_asked(words, tracked, called, tmp_path, capsys):
     def place_of(call):
-        _, arguments, _ = call
-        return arguments[4 if call[0] == "weights" else 0]
+        name, arguments, options = call
+        if name == "search":
+            return options["path"]
+        return arguments[4 if name == "weights" else 0]
 
     commands.main(words)
     assert place_of(called[-1]) is None

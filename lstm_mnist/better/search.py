@@ -14,7 +14,7 @@ import tensorflow as tf
 from ..data import load_mnist
 from ..training import loss_and_accuracy
 from .ledger import write_table
-from .recipes import SEARCHED, recipe_of
+from .recipes import recipe_of
 
 ROUNDS = ((16, 1500), (8, 3000), (4, 6000))  # settings, steps
 SEED = 0
@@ -32,8 +32,11 @@ def draw(count, seed=SEED):
     return settings
 
 
-def search(rounds=ROUNDS, path=SEARCHED):
-    """Play the rounds, one setting a core, and write every run into the table ``path``: the best is its last row."""
+def search(rounds=ROUNDS, path=None):
+    """Play the rounds, one setting a core, and print every run.
+
+    The table ``path``, where it is given, keeps them: the best is its last row, as in ``recipes.SEARCHED``.
+    """
     settings = dict(enumerate(draw(rounds[0][0])))
     rows = []
     context = multiprocessing.get_context("spawn")  # a TensorFlow that has started cannot be forked
@@ -47,7 +50,8 @@ def search(rounds=ROUNDS, path=SEARCHED):
             tried.sort(key=lambda row: row["validation_loss"])
             settings = {row["number"]: settings[row["number"]] for row in tried}
             rows += reversed(tried)
-    write_table(path, rows)
+    if path:
+        write_table(path, rows)
 
 
 def _one_thread():
