@@ -20,7 +20,11 @@ LESSONS = {path.name: path for path in sorted(NOTEBOOKS.glob("0[1-6]_*.ipynb"))}
 SOLUTIONS = {path.name: path for path in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))}
 HEADING = re.compile(r"### Exercise (\d\d\.\d) (★{1,3}) \S.*")
 
-WRONG_ANSWERS = [(name, hint) for name, exercise in EXERCISES.items() for hint in exercise.wrong]
+WRONG_ANSWERS = [
+    pytest.param(name, hint, id=f"{name}-{k}")
+    for name, exercise in EXERCISES.items()
+    for k, hint in enumerate(exercise.wrong)
+]
 VALUES = [name for name, exercise in EXERCISES.items() if not exercise.inputs]
 FUNCTIONS = [name for name, exercise in EXERCISES.items() if exercise.inputs]
 

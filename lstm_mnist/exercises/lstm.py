@@ -78,16 +78,16 @@ def reordered(weights, order):
     return np.concatenate([parts[name] for name in order], axis=-1)
 
 
-def port(order=KERAS_ORDER, bias_order=None, forget_bias=1.0, forget_quarter=1, cut=None):
-    """Kernels and bias of the cell of 2019 for Keras; its joint kernel is cut at ``cut`` or behind the features."""
+def port(order=KERAS_ORDER, bias_order=KERAS_ORDER, forget_bias=1.0, forget_quarter=1, cut_at=None):
+    """Kernels and bias of the cell of 2019 for Keras; its joint kernel is cut behind the features, or at ``cut_at``."""
 
     def port(joint_kernel, bias, num_features):
         kernel = reordered(joint_kernel, order)
-        bias = reordered(bias, bias_order or order)
-        quarters = np.split(bias, 4)
-        quarters[forget_quarter] += forget_bias
-        at = num_features if cut is None else cut
-        return kernel[:at], kernel[at:], bias
+        bias = reordered(bias, bias_order)
+        units = len(bias) // 4
+        bias[forget_quarter * units : (forget_quarter + 1) * units] += forget_bias
+        end = num_features if cut_at is None else cut_at
+        return kernel[:end], kernel[end:], bias
 
     return port
 
@@ -98,7 +98,7 @@ def kernels_exchanged(joint_kernel, bias, num_features):
 
 
 def recurrent_rows_first(joint_kernel, bias, num_features):
-    kernel, recurrent_kernel, bias = port(cut=UNITS)(joint_kernel, bias, num_features)
+    kernel, recurrent_kernel, bias = port(cut_at=UNITS)(joint_kernel, bias, num_features)
     return recurrent_kernel, kernel, bias
 
 
@@ -164,12 +164,14 @@ EXERCISES = {
         praise="the cell of 2019 lives on in a Keras layer",
         wrong={
             "the gates still have the order of 2019, and the forget bias is missing": port(
-                ORDER_OF_2019, forget_bias=0
+                ORDER_OF_2019, ORDER_OF_2019, forget_bias=0
             ),
             "the gates still have the order of 2019: candidate and f must be exchanged": port(
-                ORDER_OF_2019, forget_quarter=2
+                ORDER_OF_2019, ORDER_OF_2019, forget_quarter=2
             ),
-            "the gates still have the order of 2019, and so the forget bias went to the candidate": port(ORDER_OF_2019),
+            "the gates still have the order of 2019, and so the forget bias went to the candidate": port(
+                ORDER_OF_2019, ORDER_OF_2019
+            ),
             "the forget bias is missing: in 2019 it was added at each step, in Keras it sits in the bias": port(
                 forget_bias=0
             ),
@@ -190,7 +192,7 @@ EXERCISES = {
                 recurrent_rows_first
             ),
             "kernel and recurrent_kernel come back exchanged": kernels_exchanged,
-            "28 is the lesson's number of features; cut at num_features": port(cut=28),
+            "28 is the lesson's number of features; cut at num_features": port(cut_at=28),
         },
         inputs=((JOINT_KERNEL, JOINT_BIAS, FEATURES),),
         results=("kernel", "recurrent_kernel", "bias"),
