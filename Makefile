@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 QUIET := LSTM_MNIST_PROGRESS=0
+OF_TESTS := PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(BIN)/python -m of_tests
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -37,17 +38,17 @@ figures: $(VENV)/installed ## remake the pictures in figures/ (the pad's need Ch
 bench: $(VENV)/installed ## time steps and whole trainings in the 2019 graph, Keras, PyTorch (if installed) and here (half an hour)
 	$(BIN)/python -m lstm_mnist bench --keep
 
-mutants: $(VENV)/installed ## break the package in the ways of tests/mutants.toml: which tests and notebooks notice? (about half an hour)
-	$(BIN)/python tests/mutants.py
+mutants: $(VENV)/installed ## break the package in the ways of tests/of_tests/mutants.toml: which tests and notebooks notice? (about half an hour)
+	$(OF_TESTS).mutants
 
 faults: $(VENV)/installed ## kill training 20 times, flip 200 bits of the data: the long form of tests/test_faults.py
 	LONG_TESTS=1 $(BIN)/python -m pytest -q tests/test_faults.py tests/test_properties.py
 
 noise: $(VENV)/installed ## run the suite as another machine would: other arithmetic, fewer threads, another order (about two hours)
-	$(BIN)/python tests/noise.py
+	$(OF_TESTS).noise
 
 places: $(VENV)/installed ## run some of it in odd folders, read-only, without network, from a wheel (some minutes)
-	$(BIN)/python tests/places.py
+	$(OF_TESTS).places
 
 N := 2
 workers: $(VENV)/installed ## train on N=2 worker processes of this machine, and check that the result is that of one

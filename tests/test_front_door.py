@@ -24,7 +24,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info", "build")
 NOTEBOOKS = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "notebooks").rglob("*.ipynb"))]
-DOCUMENTS = ["README.md", "tests/README.md", *NOTEBOOKS]
+DOCUMENTS = ["README.md", "tests/README.md", "tests/of_tests/README.md", *NOTEBOOKS]
 LINK = re.compile(r"(!?)\[(?:!\[[^\]]*\]\([^)]*\)|[^\]]*)\]\(([^)\s]+)\)|(<img)[^>]*\bsrc=\"([^\"]+)\"")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="make and its command are for Linux and macOS")

@@ -4,33 +4,14 @@ import graphlib
 import re
 
 import pytest
-from imports import MODULES, ROOT, imports
+from of_tests.imports import MODULES, ROOT, imports
+from of_tests.rooms import LESSONS, NUMBER, ROOMS, room_of
 
-#: the rooms of each notebook, its own name first
-ROOMS = {
-    1: ["data"],
-    2: ["lstm", "pretrained"],
-    3: ["training", "watchers", "checkpoints"],
-    4: ["evaluation"],
-    5: ["inside"],
-    6: ["drawing", "pad", "exercises"],
-    8: ["faster"],
-    9: ["better"],
-    10: ["bigger"],
-}
 WITHOUT_ROOM = {0: "the map of all rooms", 7: "the 2019 program beside today's, all in the notebook"}
 #: what every room may use, and what these may use themselves
 FOUNDATIONS = {"files": set(), "checks": set(), "processes": set(), "plots": {"files"}}
 ONE_EXCEPTION = ("lstm", "faster")  # the layer calls the quick arithmetic at one place
 LAST = ["commands", "__main__"]  # what only a command needs
-
-NUMBER = {room: number for number, rooms in ROOMS.items() for room in rooms}
-LESSONS = {int(path.stem[:2]): path for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")}
-
-
-def room_of(module):
-    """ "better" of "lstm_mnist.better.search", "" of the package itself."""
-    return module.partition(".")[2].partition(".")[0]
 
 
 def pairs():
@@ -87,7 +68,7 @@ def test_pictures_need_no_tensorflow():
 
 def test_imports_are_read_from_the_syntax():
     found = imports(MODULES["lstm_mnist.commands.bench"])
-    assert {"lstm_mnist", "lstm_mnist.better.networks", "lstm_mnist.commands.peers", "lstm_mnist.files"} <= found
+    assert {"lstm_mnist.data", "lstm_mnist.better.networks", "lstm_mnist.commands.peers", "lstm_mnist.files"} <= found
     outside = imports(MODULES["lstm_mnist.commands.scaling"], everywhere=False)
     assert "lstm_mnist.bigger.workers" in outside
     assert "lstm_mnist.bigger.shards" in imports(MODULES["lstm_mnist.commands.scaling"]) - outside

@@ -23,6 +23,7 @@ from .. import LSTM, LSTMClassifier, load_mnist
 from ..better import networks
 from ..better.recipes import RECIPES
 from ..files import all_or_nothing
+from ..lstm import lstm_step
 from ..processes import Child, ChildError, peak_memory
 from ..training import make_train_steps
 from . import peers
@@ -131,9 +132,7 @@ def two_products(x, kernel, recurrent_kernel, bias):
     projected = tf.tensordot(x, kernel, 1) + bias
     h = c = tf.zeros_like(projected[:, 0, : recurrent_kernel.shape[0]])
     for row in tf.unstack(projected, axis=1):
-        i, f, candidate, o = tf.split(row + h @ recurrent_kernel, 4, axis=1)
-        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(candidate)
-        h = tf.sigmoid(o) * tf.tanh(c)
+        *_, c, h = lstm_step(row + h @ recurrent_kernel, c)
     return h
 
 

@@ -1,10 +1,10 @@
-"""Is the suite as green on another machine? Run it under settings that imitate one: ``python tests/noise.py``.
+"""Is the suite as green on another machine? Run it under settings that imitate one: ``make noise``.
 
 Each setting runs pytest in a process of its own and becomes a row of ``noise.csv``. For each cell with a tolerance
 ``tolerances.csv`` keeps what each setting used of it (1 is all), and, after ``--breaks``, the smallest break of each
-kind that turned the cell red. ``README.md`` gets its tables from both. As a pytest plugin (``-p noise``) this file
-shuffles the modules and notebooks, and the tests of a module, never the cells of a notebook; ``NOISE_ORDER`` is the
-seed.
+kind that turned the cell red. ``README.md`` gets its tables from both. As a pytest plugin (``-p of_tests.noise``) this
+file shuffles the modules and notebooks, and the tests of a module, never the cells of a notebook; ``NOISE_ORDER`` is
+the seed.
 """
 
 import argparse
@@ -25,9 +25,11 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import nbformat
-from mutants import NOT_COPIED, ROOT, put_table, read, write_rows
+from of_tests.imports import ROOT
+from of_tests.mutants import NOT_COPIED
+from of_tests.tables import FOLDER, put_table, read, write_rows
 
-NOISE, TOLERANCES = ROOT / "tests" / "noise.csv", ROOT / "tests" / "tolerances.csv"
+NOISE, TOLERANCES = FOLDER / "noise.csv", FOLDER / "tolerances.csv"
 
 #: what a setting changes: the environment, pytest's arguments, or how the runs are started. TensorFlow takes as many
 #: threads as it may use CPUs: with one CPU, one thread.
@@ -36,7 +38,7 @@ SETTINGS = {
     "SSE41": {"environment": {"ONEDNN_MAX_CPU_ISA": "SSE41"}},
     "oneDNN off": {"environment": {"TF_ENABLE_ONEDNN_OPTS": "0"}},
     "one CPU, one process": {"one_cpu": True, "arguments": ["-n", "0"]},
-    "random order, another hash seed": {"arguments": ["-p", "noise"], "environment": {"PYTHONHASHSEED": "1"}},
+    "random order, another hash seed": {"arguments": ["-p", "of_tests.noise"], "environment": {"PYTHONHASHSEED": "1"}},
     "two runs at once": {"runs": 2},
 }
 
@@ -144,7 +146,7 @@ def keep_tolerances(column, values):
     for row in rows:
         row[column] = values.get((row["notebook"], row["cell"]), row.get(column, ""))
     write_rows(TOLERANCES, columns, rows)
-    put_table("tolerances", table(list(by_notebook(read(TOLERANCES))), ["notebook", "cells", "most used", *BREAKS]))
+    put_table("tolerances", list(by_notebook(read(TOLERANCES))), ["notebook", "cells", "most used", *BREAKS])
 
 
 def by_notebook(rows):
@@ -185,14 +187,9 @@ def keep(path, key, known, paths, outcomes, seconds, **more):
     rows = {row[column]: row for row in read(path)} | {name: row}
     rows = [rows[name] for name in known if name in rows]
     write_rows(path, row, rows)
-    put_table(path.stem, table(rows, [column, "tests", "passed", "failed", "skipped", *more, "seconds", "date"]))
+    put_table(path.stem, rows, [column, "tests", "passed", "failed", "skipped", *more, "seconds", "date"])
     failed = [name for name, outcome in outcomes.items() if outcome == "failed"]
     print(f"{name}: {row['passed']} passed, {row['failed']} failed, {seconds} s", *failed, sep="\n    ", flush=True)
-
-
-def table(rows, columns):
-    lines = [f"| {' | '.join(columns)} |", f"| --- |{' ---: |' * (len(columns) - 1)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(str(row[column]) for column in columns)} |" for row in rows)])
 
 
 def processor():

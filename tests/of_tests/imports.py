@@ -4,8 +4,7 @@ import ast
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "lstm_mnist"
+ROOT = Path(__file__).parents[2]
 
 
 def modules(root=ROOT):
@@ -20,12 +19,23 @@ def modules(root=ROOT):
 MODULES = modules()
 
 
+def exports():
+    """``{"lstm_mnist.train": "lstm_mnist.training", …}``: where the names that the package hands on come from."""
+    tree = ast.parse(MODULES["lstm_mnist"].read_text(encoding="utf-8"))
+    froms = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module]
+    return {f"lstm_mnist.{alias.name}": f"lstm_mnist.{node.module}" for node in froms for alias in node.names}
+
+
+EXPORTS = exports()
+
+
 @cache
 def imports(path, everywhere=True):
     """Modules of the package that the Python file imports; not ``everywhere``: outside its functions only."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     nodes = list(ast.walk(tree) if everywhere else outside_functions(tree))
-    return frozenset(name for node in nodes for name in names_imported(node, path) if name in MODULES)
+    names = [EXPORTS.get(name, name) for node in nodes for name in names_imported(node, path)]
+    return frozenset(name for name in names if name in MODULES)
 
 
 def outside_functions(node):
@@ -36,9 +46,11 @@ def outside_functions(node):
 
 
 def names_imported(node, path):
-    """Dotted names that an import statement may mean: ``from a import b`` may mean the module a or a.b."""
+    """Dotted names that a statement or an attribute may mean: ``from a import b`` may mean the module a or a.b."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
+    if isinstance(node, ast.Attribute):  # lstm_mnist.drawing, after import lstm_mnist
+        return [ast.unparse(node)]
     if not isinstance(node, ast.ImportFrom):
         return []
     base = node.module or ""
@@ -46,13 +58,5 @@ def names_imported(node, path):
         folder = path.parents[node.level - 1].relative_to(ROOT)
         base = ".".join([*folder.parts, *filter(None, [base])])
     below = [f"{base}.{alias.name}" for alias in node.names]
-    if base == "lstm_mnist" or all(name in MODULES for name in below):
-        return [name if name in MODULES else base for name in below]
-    return [base, *below]
-
-
-def attributes(path):
-    """Modules that a file names by ``lstm_mnist.room`` after ``import lstm_mnist``."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    return names & set(MODULES)
+    known = [name for name in below if name in MODULES or name in EXPORTS]
+    return known if len(known) == len(below) else [base, *known]

@@ -3,8 +3,8 @@
 import os
 from types import SimpleNamespace
 
-import noise
-from places import PLACES
+from of_tests import noise
+from of_tests.places import PLACES, RESULTS
 
 ITEMS = [f"tests/test_{m}.py::test_{k}" for m in "abc" for k in range(9)]
 CELLS = [f"notebooks/0{n}.ipynb::Cell {k}" for n in range(3) for k in range(12)]
@@ -73,6 +73,6 @@ def test_every_tagged_cell_is_found_and_changed_tags_lose_what_was_known(tmp_pat
 
 
 def test_kept_figures_are_of_settings_and_places_that_exist():
-    for path, known in ((noise.NOISE, noise.SETTINGS), (noise.ROOT / "tests" / "places.csv", PLACES)):
+    for path, known in ((noise.NOISE, noise.SETTINGS), (RESULTS, PLACES)):
         for row in noise.read(path):
             assert row[next(iter(row))] in known

@@ -1,4 +1,4 @@
-"""Does it run where people put it? Tests and notebooks in other places: ``python tests/places.py`` (``make places``).
+"""Does it run where people put it? Tests and notebooks in other places: ``make places``.
 
 Each place is a copy of the checkout, made in a temporary folder, and becomes a row of ``places.csv``. A place that this
 system cannot make (another user, no network and a small disk need Linux) is skipped with the reason.
@@ -12,25 +12,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mutants import NOT_COPIED, ROOT
-from noise import keep, run
+from of_tests.imports import ROOT
+from of_tests.mutants import NOT_COPIED
+from of_tests.noise import keep, run
+from of_tests.tables import FOLDER
 
-RESULTS = ROOT / "tests" / "places.csv"
+RESULTS = FOLDER / "places.csv"
 QUICK = ["tests/test_data.py", "tests/test_training.py", "tests/test_from_2019.py"]
 QUICK += [f"notebooks/{name}.ipynb" for name in ("00_start_here", "01_data", "04_evaluation", "06_draw_a_digit")]
-ALL_IN = """
-import pathlib, sys
-import lstm_mnist
-from lstm_mnist.better import ledger
-from lstm_mnist import drawing
-from lstm_mnist.better import recipes
-assert pathlib.Path(lstm_mnist.__file__).is_relative_to(sys.argv[1]), lstm_mnist.__file__
-assert len(lstm_mnist.load_mnist().test) == 10_000
-for name in recipes.KEPT:
-    lstm_mnist.load_pretrained(name)
-assert len(lstm_mnist.ledger.read_ledger("2019")) == 5
-drawing.load_drawn_digits()
-"""
+ALL_IN = ROOT / "tests" / "programs" / "all_in_wheel.py"
 
 
 def checkout(folder, name="checkout"):
@@ -84,7 +74,7 @@ def wheel(folder):
     subprocess.run([*pip, "install", "--no-deps", "--target", site, built], check=True)
     shutil.rmtree(root / "lstm_mnist")
     environment = {"PYTHONPATH": str(site)}
-    subprocess.run([sys.executable, "-c", ALL_IN, site], cwd=folder, env=os.environ | environment, check=True)
+    subprocess.run([sys.executable, ALL_IN, site], cwd=folder, env=os.environ | environment, check=True)
     return {"root": root, "environment": environment}
 
 
