@@ -1,14 +1,19 @@
 """The notebooks' policy: what nbval needs in order to compare anything, and what a reader may expect."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import nbformat
 import pytest
+from quoted import name_of
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if re.fullmatch(r"\d\d_\w+", path.stem) and path.parent.name == "notebooks"]
+CELLS = tomllib.loads((ROOT / "tests" / "cells.toml").read_text(encoding="utf-8"))
+WIDEST_LINE = 72  # characters of half a laptop's screen
+MOST_LINES, MOST_LINES_WITH_A_REASON = 6, 10
 BIGGEST_TOLERANCE = {"atol": 0.05, "rtol": 0.05}
 MEASURED = re.compile(r"^\*Measured: about \d+\.\d minutes and \d\.\d GB of memory on 2 CPU cores\.\*$", re.M)
 
@@ -66,8 +71,23 @@ def test_shows_something_to_compare(path):
 
 
 @each_notebook
+def test_code_fits_half_a_screen(path):
+    wide = [cell.source for cell in code_cells(path) if max(map(len, cell.source.splitlines())) > WIDEST_LINE]
+    allowed = CELLS["wide"].get(name_of(path), 0)
+    assert len(wide) <= allowed, f"lines of more than {WIDEST_LINE} characters, {allowed} cells may have some: {wide}"
+
+
+@each_notebook
 def test_code_cells_are_short(path):
-    assert all(len(cell.source.splitlines()) <= 20 for cell in code_cells(path))
+    reasons = CELLS["exceptions"].get(name_of(path), {})
+    lines = {cell.source: len([line for line in cell.source.splitlines() if line.strip()]) for cell in code_cells(path)}
+    long = [source for source, count in lines.items() if count > MOST_LINES]
+    named = [source for source in long if source.splitlines()[0] in reasons]
+    assert len(named) == len(reasons), "a cell named in cells.toml is gone, or short"
+    assert all(lines[source] <= MOST_LINES_WITH_A_REASON for source in named)
+    allowed = CELLS["long"].get(name_of(path), 0)
+    others = [source for source in long if source not in named]
+    assert len(others) <= allowed, f"more than {MOST_LINES} lines, {allowed} cells may have them: {others}"
 
 
 @each_notebook
