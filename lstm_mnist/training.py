@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .data import Split, check_labels, check_positive
+from .checks import check_labels, check_positive
+from .data import Split
 from .watchers import Printing, ProgressBar
 
 STEPS_PER_CALL = 50
@@ -83,7 +84,7 @@ def train(model, split, steps=5000, batch_size=128, seed=0, optimizer=None, comp
     if optimizer is None:
         optimizer = keras.optimizers.Adam(learning_rate=0.001)
     optimizer.build(model.trainable_variables)
-    run = Run(model, split, steps, batch_size, seed, optimizer, compute)
+    run = Run(model, split, int(steps), int(batch_size), int(seed), optimizer, compute)
     take_steps_watched(run, [Printing(), ProgressBar()] if watchers is None else watchers)
     optimizer.finalize_variable_values(model.trainable_variables)
     gc.collect()  # a graph is a circle of references: without this it stays for minutes

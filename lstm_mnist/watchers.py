@@ -6,7 +6,7 @@ import os
 import tensorflow as tf
 from tqdm import tqdm
 
-from .data import check_positive
+from .checks import check_positive
 
 NAMES = ("loss", "accuracy", "gradient_norm")
 

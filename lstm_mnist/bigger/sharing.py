@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ..better.distortions import on_changed
 from ..checkpoints import Checkpoints
-from ..data import check_positive
+from ..checks import check_positive
 from ..training import compute_gradients, train
 from ..watchers import Printing, ProgressBar, Watcher
 from .cluster import LOST, WorkerError
