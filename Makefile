@@ -33,7 +33,7 @@ weights: $(VENV)/installed ## train the shipped weights and the ledger's other r
 
 figures: $(VENV)/installed ## remake the pictures in figures/ (the pad's need Chromium)
 	$(BIN)/python -m lstm_mnist figures --keep
-	FIGURES_FOLDER=$(CURDIR)/figures $(BIN)/python -m pytest -q tests/test_browser.py -k "jupyterlab or web_page_is_ready"
+	FIGURES_FOLDER=$(CURDIR)/figures $(BIN)/python -m pytest -q tests/test_browser.py -k picture
 
 bench: $(VENV)/installed ## time steps and whole trainings in the 2019 graph, Keras, PyTorch (if installed) and here (half an hour)
 	$(BIN)/python -m lstm_mnist bench --keep
@@ -54,7 +54,7 @@ N := 2
 workers: $(VENV)/installed ## train on N=2 worker processes of this machine, and check that the result is that of one
 	$(QUIET) $(BIN)/python -m lstm_mnist workers --count $(N)
 
-app: $(VENV)/installed ## open the drawing pad as a web page
-	$(BIN)/python -m voila notebooks/app.ipynb
+page: $(VENV)/installed ## write the drawing pad as one HTML file, figures/pad.html, and open it
+	$(BIN)/python -m lstm_mnist page --keep --open
 
-.PHONY: help lab test notebooks timings weights figures bench mutants faults noise places workers app
+.PHONY: help lab test notebooks timings weights figures bench mutants faults noise places workers page

@@ -10,6 +10,7 @@ from .better.recipes import RECIPES
 from .better.search import search
 from .commands import bench, scaling
 from .commands.figures import make_figures
+from .commands.page import make_page
 from .commands.predict import predict
 from .commands.timings import timings
 from .commands.weights import SEEDS, weights
@@ -34,6 +35,9 @@ def main(words=None):
     command.add_argument("--keep", action="store_true", help="write them into README.md and the notebooks' heads")
     command = commands.add_parser("figures", help="remake the README's pictures (half a minute)")
     add_places(command, "the pictures in figures/", required=True)
+    command = commands.add_parser("page", help="write the drawing pad as one HTML file (seconds)")
+    command.add_argument("--open", action="store_true", help="and open it in a browser")
+    add_places(command, "figures/pad.html", required=True)
     command = commands.add_parser("bench", help="time the same training here and in its peers (half an hour)")
     command.add_argument("--rounds", type=int, default=9, help="turns of each side (default 9)")
     command.add_argument("--torch-python", default=sys.executable, metavar="PATH", help="a Python that has PyTorch")
@@ -80,6 +84,9 @@ def run(arguments):
     elif arguments.command == "figures":
         for path in make_figures(place(arguments, ROOT / "figures")):
             print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    elif arguments.command == "page":
+        path = make_page(place(arguments, ROOT / "figures") / "pad.html", arguments.open)
+        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     elif arguments.command == "bench":
         output = file_in(place(arguments, ROOT / "notebooks"), bench.DEFAULT_OUTPUT.name)
         bench.bench(output, arguments.rounds, arguments.torch_python)

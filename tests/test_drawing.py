@@ -1,29 +1,21 @@
-import asyncio
-import base64
-import io
-import re
+import subprocess
+import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image, ImageFilter
 
-from lstm_mnist import DataError, LSTMClassifier, load_mnist, load_pretrained, plots
+from lstm_mnist import DataError, load_mnist, load_pretrained, plots
 from lstm_mnist.drawing import (
-    DOT_NOTE,
-    EMPTY_NOTE,
-    FULL_NOTE,
-    DigitPad,
-    DrawnDigit,
+    REASONS,
     load_drawn_digits,
     rasterise,
     read_picture,
     to_mnist,
+    why_no_digit,
 )
 from lstm_mnist.evaluation import predict_probabilities
-from lstm_mnist.inside import logits_after_each_row
 
 DRAWN = load_drawn_digits()
 SEVEN = next(d for d in DRAWN if (d.digit, d.way) == (7, "plain"))
@@ -38,11 +30,6 @@ def model():
 def test_digits():
     test = load_mnist().test
     return test.images[:1000], test.labels[:1000]
-
-
-@pytest.fixture
-def pad(model):
-    return DigitPad(model)
 
 
 def enlarged(image, times=10, method=Image.Resampling.BICUBIC):
@@ -85,17 +72,17 @@ def test_edges_are_averaged():
     ink[:, 0:39] = 255
     ink[0, 39] = 255  # keeps the box 40 wide
     image = to_mnist(ink)
-    assert sorted(Counter(image[image > 0].tolist())) == [128, 192, 255]
+    assert sorted(Counter(image[image > 0].tolist())) == [128, 191, 255]  # 191.25 and 127.5, rounded
 
 
 def test_accuracy_survives_the_round_trip(model, test_digits):
-    """Enlarged tenfold, scanned in black and white and off-centre, 1,000 test digits lose at most half a point."""
+    """Enlarged tenfold, scanned in black and white and off-centre, 1,000 test digits lose at most one point."""
     images, labels = test_digits
     before = accuracy(model, images, labels)
     back = [to_mnist(np.pad(np.where(enlarged(i) > 127, 255, 0).astype(np.uint8), ((0, 50), (90, 0)))) for i in images]
     smooth = [to_mnist(enlarged(i, times=7)) for i in images]
-    assert accuracy(model, back, labels) >= before - 0.005
-    assert accuracy(model, smooth, labels) >= before - 0.005
+    assert accuracy(model, back, labels) >= before - 0.01
+    assert accuracy(model, smooth, labels) >= before - 0.01
 
 
 def test_thicker_and_smaller_digits_stay_readable(model, test_digits):
@@ -220,10 +207,123 @@ def test_a_photo_taken_sideways_is_turned(test_digits, tmp_path):
     np.testing.assert_array_equal(read_picture(tmp_path / "sideways.png"), read_picture(tmp_path / "upright.png"))
 
 
+def photo_of(ink):
+    """Pen on paper, a little noisy: float ``[height, width]``, for ink 0..1."""
+    return 230 - 190 * ink + np.random.default_rng(0).normal(0, 4, ink.shape)
+
+
+def read_back(picture, tmp_path):
+    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(tmp_path / "picture.png")
+    return to_mnist(read_picture(tmp_path / "picture.png"))
+
+
+def with_border(ink, width=20):
+    picture = photo_of(ink)
+    picture[:width], picture[-width:], picture[:, :width], picture[:, -width:] = 40, 40, 40, 40
+    return picture
+
+
+def with_table(ink):
+    down, across = np.indices(ink.shape)
+    return np.where(across + 0.2 * down < 50, 60, photo_of(ink))
+
+
+def beside(ink, other):
+    parts = [part[:, part.any(axis=0)] for part in (ink, other)]
+    return photo_of(np.pad(np.hstack([parts[0], np.zeros((280, 30)), parts[1]]), 30))
+
+
+def half_black(ink):
+    return np.where(np.arange(280) < 140, 20, 240) * np.ones_like(ink)
+
+
+def mostly_ink(ink):
+    return np.where(np.pad(np.zeros((160, 160)), 60, constant_values=1) == 0, 20, 235)
+
+
+def dot(ink):
+    return photo_of(rasterise([[(140, 140)]]) / 255)
+
+
+INKS = [rasterise(d.strokes, d.pen_width) / 255 for d in DRAWN]
+
+
+@pytest.mark.parametrize("kind", [with_border, with_table, half_black, mostly_ink, dot])
+def test_pictures_that_are_not_one_digit_on_plain_paper_are_refused(kind, tmp_path):
+    refused = 0
+    for ink in INKS[::4]:
+        try:
+            read_back(kind(ink), tmp_path)
+        except DataError:
+            refused += 1
+    assert refused >= 0.9 * len(INKS[::4])
+
+
+def test_two_digits_are_refused_and_one_never(tmp_path):
+    refused = 0
+    for k in range(0, 80, 4):
+        read_back(photo_of(INKS[k]), tmp_path)
+        try:
+            read_back(beside(INKS[k], INKS[(7 * k + 13) % 80]), tmp_path)
+        except DataError:
+            refused += 1
+    assert refused >= 18
+
+
+def test_mnists_own_digits_are_digits():
+    """At most one in 500 of the first 10,000 is taken for something else."""
+    images = load_mnist().train.images[:10_000]
+    assert sum(why_no_digit(image) is not None for image in images) <= 20
+
+
+def test_each_reason_is_found():
+    wide, two, blot = np.zeros((3, 28, 28), np.uint8)
+    wide[13:15, 4:24] = 255
+    two[4:24, 5:8] = two[4:24, 18:21] = 255
+    blot[4:24, 4:24] = 255
+    images = {"faint": np.zeros((28, 28), np.uint8), "wide": wide, "two": two, "blot": blot}
+    assert {why_no_digit(image) for image in images.values()} == set(REASONS) - {"empty"}
+    for reason, image in images.items():
+        assert why_no_digit(image) == reason
+    two[14, 5:20] = 255  # now an H of one piece
+    assert why_no_digit(two) is None
+
+
+def test_a_mask_is_ink_and_faint_or_scattered_ink_is_refused():
+    ink = rasterise(SEVEN.strokes)
+    assert np.array_equal(to_mnist(ink > 127), to_mnist(np.where(ink > 127, 255, 0).astype(np.uint8)))
+    with pytest.raises(ValueError, match="mask of 0 and 1 as bool"):
+        to_mnist((ink > 127).astype(np.uint8))
+    specks = np.zeros((1000, 1000), np.uint8)
+    specks[0, 0] = specks[-1, -1] = 255
+    with pytest.raises(ValueError, match="too faint or too thin"):
+        to_mnist(specks)
+
+
+def test_huge_pictures_are_refused_before_they_are_unpacked(tmp_path):
+    Image.new("1", (10_000, 6_000)).save(tmp_path / "huge.png")
+    with pytest.raises(DataError, match="10000 x 6000 pixels"):
+        read_picture(tmp_path / "huge.png")
+
+
+def test_white_ink_on_transparent_paper_is_found(model, tmp_path):
+    picture = Image.new("RGBA", (280, 280), "white")
+    picture.putalpha(Image.fromarray(rasterise(SEVEN.strokes)))
+    picture.save(tmp_path / "seven.png")
+    assert accuracy(model, [to_mnist(read_picture(tmp_path / "seven.png"))], [7]) == 1
+
+
+def test_a_blank_first_frame_is_passed_over(model, tmp_path):
+    seven = Image.fromarray(255 - rasterise(SEVEN.strokes))
+    Image.new("L", seven.size, 255).save(tmp_path / "seven.gif", save_all=True, append_images=[seven])
+    assert accuracy(model, [to_mnist(read_picture(tmp_path / "seven.gif"))], [7]) == 1
+
+
 def test_a_blank_sheet_has_no_ink(tmp_path):
     sheet = np.random.default_rng(0).normal(200, 5, (300, 200)).clip(0, 255).astype(np.uint8)
     Image.fromarray(sheet).save(tmp_path / "sheet.png")
-    assert not read_picture(tmp_path / "sheet.png").any()
+    with pytest.raises(DataError, match="the drawing is empty"):
+        read_picture(tmp_path / "sheet.png")
 
 
 def test_what_is_no_picture_is_refused(tmp_path):
@@ -233,210 +333,6 @@ def test_what_is_no_picture_is_refused(tmp_path):
     for name in ("page.png", "half.png", "missing.png", ""):
         with pytest.raises(DataError, match="no picture"):
             read_picture(tmp_path / name)
-
-
-# what the network believes
-
-
-def test_logits_after_row_t_are_those_of_an_image_that_ends_there(model, test_digits):
-    images = test_digits[0][:5]
-    logits = logits_after_each_row(model, tf.constant(images)).numpy()
-    assert logits.shape == (5, 28, 10)
-    for t in (1, 9, 28):
-        np.testing.assert_allclose(logits[:, t - 1], model(images[:, :t]), atol=1e-5)
-
-
-# the pad
-
-
-def test_a_replayed_digit_is_drawn_prepared_and_read(pad):
-    pad.replay(SEVEN)
-    assert pad.strokes == [[tuple(point) for point in stroke] for stroke in SEVEN.strokes]
-    assert np.array_equal(pad.image, to_mnist(rasterise(SEVEN.strokes, SEVEN.pen_width)))
-    assert pad.probabilities.shape == (28, 10)
-    np.testing.assert_allclose(pad.probabilities.sum(axis=1), 1, rtol=1e-5)
-    assert pad.answer == 7
-    assert pad.note.startswith("I read a 7 (")
-
-
-def test_mouse_finger_and_replay_draw_the_same(model):
-    by_replay, by_mouse, by_finger = (DigitPad(model) for _ in range(3))
-    by_replay.replay(SEVEN)
-    for pad, names, points in ((by_mouse, ("mouse_down", "mouse_move", "mouse_up"), lambda x, y: {"x": x, "y": y}),
-                               (by_finger, ("touch_start", "touch_move", "touch_end"),
-                                lambda x, y: {"touches": [{"x": x, "y": y}]})):  # fmt: skip
-        for stroke in SEVEN.strokes:
-            send(pad, names[0], **points(*stroke[0]))
-            for point in stroke[1:]:
-                send(pad, names[1], **points(*point))
-            send(pad, names[2], **(points(*stroke[-1]) if pad is by_mouse else {"touches": []}))
-        assert pad.strokes == by_replay.strokes
-        assert np.array_equal(pad.image, by_replay.image)
-        assert np.array_equal(pad.logits, by_replay.logits)
-
-
-def send(pad, event, **content):
-    """What the browser sends to the kernel."""
-    pad._canvas[1]._handle_frontend_event(None, {"event": event, **content}, [])
-
-
-def test_a_second_finger_does_not_disturb_the_first(pad):
-    send(pad, "touch_start", touches=[{"x": 140, "y": 50}])
-    send(pad, "touch_start", touches=[{"x": 140, "y": 50}, {"x": 20, "y": 20}])
-    send(pad, "touch_move", touches=[{"x": 140, "y": 150}, {"x": 30, "y": 20}])
-    send(pad, "touch_end", touches=[{"x": 140, "y": 150}])
-    send(pad, "touch_move", touches=[{"x": 140, "y": 230}])
-    send(pad, "touch_cancel", touches=[])
-    assert pad.strokes == [[(140, 50), (140, 150), (140, 230)]]
-    assert pad.answer == 1
-
-
-def test_moving_without_pressing_draws_nothing(pad):
-    send(pad, "mouse_move", x=50, y=50)
-    send(pad, "mouse_up", x=50, y=50)
-    assert pad.strokes == []
-    send(pad, "mouse_down", x=50, y=50)
-    send(pad, "mouse_out", x=-1, y=50)
-    send(pad, "mouse_move", x=90, y=90)
-    assert pad.strokes == [[(50, 50)]]
-
-
-def test_undo_takes_back_one_stroke_and_clear_all(pad):
-    pad.replay(next(d for d in DRAWN if len(d.strokes) == 2))
-    two = [list(stroke) for stroke in pad.strokes]
-    pad.undo()
-    assert pad.strokes == two[:1]
-    assert pad.answer is not None
-    pad.clear()
-    assert (pad.strokes, pad.answer, pad.probabilities, pad.note) == ([], None, None, EMPTY_NOTE)
-    pad.undo()
-    assert pad.note == EMPTY_NOTE
-
-
-def test_the_pen_width_of_a_replayed_digit_ends_with_clear(pad):
-    pad.replay(next(d for d in DRAWN if d.way == "thick"))
-    assert pad.pen_width == 36
-    pad.clear()
-    assert pad.pen_width == 20
-
-
-def test_a_dot_and_a_pad_full_of_ink_get_a_note_and_no_answer(pad):
-    pad.read()
-    assert pad.note == EMPTY_NOTE
-    pad.pen_down(140, 140)
-    pad.pen_up()
-    assert (pad.note, pad.answer) == (DOT_NOTE, None)
-    pad.pen_down(-400, -400)
-    pad.pen_up()
-    pad.clear()
-    pad.replay(DrawnDigit(0, "all ink", 60, [[(0, y), (280, y)] for y in range(0, 281, 20)]))
-    assert (pad.note, pad.answer) == (FULL_NOTE, None)
-
-
-def test_a_stroke_outside_the_pad_is_no_ink(pad):
-    pad.pen_down(-100, -100)
-    pad.pen_move(-100, 400)
-    pad.pen_up()
-    assert pad.note == EMPTY_NOTE
-
-
-def test_rows_are_shown_one_after_the_other(pad):
-    pad.replay(SEVEN)
-    pad.show_row(9)
-    belief = pad.probabilities[8]
-    assert pad.note == f"Row 9 of 28: so far a {belief.argmax()} ({belief.max():.0%})."
-    html = " ".join(child.value for child in every_html(pad))
-    assert 'alt="the digit as the network sees it: 28 × 28 pixels, read up to row 9"' in html
-    assert html.count("◀ answer") == 1
-    assert re.search(rf"{belief.max():.1%}</td><td>◀ answer", html)
-    shown = base64.b64decode(re.search(r"base64,([^\"]+)", html)[1])
-    ink = np.asarray(Image.open(io.BytesIO(shown)).convert("L"))[4::8, 4::8]
-    np.testing.assert_array_equal(ink[:8] < 128, pad.image[:8] > 127)
-    assert 'aria-live="polite"' in html
-
-
-def every_html(widget):
-    for child in getattr(widget, "children", ()):
-        yield from every_html(child)
-    if type(widget).__name__ == "HTML":
-        yield widget
-
-
-def test_reading_is_played_and_drawing_ends_it(pad, monkeypatch):
-    monkeypatch.setattr("lstm_mnist.pad.ROW_TIME", 0.001)
-    seen = []
-    pad.replay(SEVEN)
-    final = pad.note
-    show_row = pad.show_row
-    monkeypatch.setattr(pad, "show_row", lambda t: (show_row(t), seen.append(t)))
-
-    async def play():
-        pad.read()
-        await pad._playing
-
-    asyncio.run(play())
-    assert seen == list(range(1, 29))
-    assert pad.note == final
-
-    async def interrupt():
-        monkeypatch.setattr("lstm_mnist.pad.ROW_TIME", 60)
-        pad.read()
-        await asyncio.sleep(0.01)
-        assert pad.note.startswith("Row 1 of 28")
-        pad.pen_down(10, 10)
-        assert pad.note == final
-        await asyncio.sleep(0.01)
-        pad.pen_up()
-        assert len(pad.strokes) == len(SEVEN.strokes) + 1
-
-    asyncio.run(interrupt())
-
-
-def test_the_keyboard_draws_moves_undoes_and_clears(pad):
-    def press(*keys, shift=False):
-        for key in keys:
-            send(pad, "key_down", key=key, shift_key=shift, ctrl_key=False, meta_key=False)
-
-    press(*["ArrowDown"] * 12)
-    assert len(pad.strokes) == 1
-    assert pad.strokes[0][-1][1] > pad.strokes[0][0][1]  # y grows downwards
-    assert pad.answer == 1
-    press("ArrowRight", "ArrowRight", shift=True)
-    press("ArrowUp")
-    assert len(pad.strokes) == 2
-    press("Backspace")
-    assert len(pad.strokes) == 1
-    press("Escape")
-    assert pad.strokes == []
-    press(*["ArrowLeft"] * 40, "Tab", "x")
-    assert min(x for x, _ in pad.strokes[0]) == 0
-
-
-def test_two_pads_do_not_share_anything(model):
-    one, other = DigitPad(model), DigitPad(model)
-    one.replay(SEVEN)
-    assert (other.strokes, other.answer) == ([], None)
-
-
-def test_the_printed_pad_holds_no_address(pad):
-    pad.replay(SEVEN)
-    assert (
-        repr(pad) == f"DigitPad(2 strokes: {pad.note})"
-        if len(SEVEN.strokes) == 2
-        else f"DigitPad(1 stroke: {pad.note})"
-    )
-    assert "0x" not in repr(pad)
-
-
-def test_a_model_for_other_rows_is_refused():
-    with pytest.raises(ValueError, match="rows of 7 pixels"):
-        DigitPad(LSTMClassifier(num_hidden=2, num_features=7))
-
-
-def test_importing_the_package_needs_no_widgets():
-    modules = [path for path in Path(plots.__file__).parent.glob("*.py") if path.stem != "drawing"]
-    needs = re.compile(r"^(from|import) .*(ipycanvas|ipywidgets|drawing import)", re.M)
-    assert not [path.name for path in modules if needs.search(path.read_text())]
 
 
 # pictures of notebook 06
@@ -449,10 +345,14 @@ def test_preparation_shows_each_step_with_its_size():
     assert [line.get_ydata()[0] for line in fig.axes[1].lines][:1] == [14]
 
 
-def test_reading_shows_belief_and_answer_of_each_row(pad):
-    pad.replay(SEVEN)
-    fig = plots.belief_by_row(pad.image, pad.probabilities)
-    left, right = fig.axes[:2]
-    assert np.array_equal(left.images[0].get_array(), pad.image)
-    assert np.array_equal(right.images[0].get_array(), pad.probabilities)
-    assert np.array_equal(right.lines[0].get_xdata(), pad.probabilities.argmax(axis=1))
+def test_reading_shows_belief_and_answer_of_each_row(test_digits):
+    image, belief = test_digits[0][0], np.random.default_rng(0).dirichlet(np.ones(10), 28)
+    left, right = plots.belief_by_row(image, belief).axes[:2]
+    assert np.array_equal(left.images[0].get_array(), image)
+    assert np.array_equal(right.images[0].get_array(), belief)
+    assert np.array_equal(right.lines[0].get_xdata(), belief.argmax(axis=1))
+
+
+def test_bringing_drawings_to_mnists_form_needs_no_widget():
+    code = "import sys, lstm_mnist.drawing, lstm_mnist.plots; assert not {'anywidget', 'ipywidgets'} & {*sys.modules}"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

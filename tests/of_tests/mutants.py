@@ -204,7 +204,7 @@ def main():
 def warm_up():
     """Import once what every process needs: the processes are forked, and an import of TensorFlow costs seconds."""
     os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    import ipywidgets  # noqa: F401
+    import anywidget  # noqa: F401
     import keras  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
     import nbval.plugin  # noqa: F401
