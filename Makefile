@@ -20,7 +20,8 @@ test: $(VENV)/installed ## run all tests and check every notebook against its st
 
 notebooks: $(VENV)/installed ## run all notebooks and store their outputs
 	$(QUIET) $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
-		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=1200 notebooks/*.ipynb notebooks/solutions/*.ipynb
+		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False \
+		--ExecutePreprocessor.timeout=1200 notebooks/*.ipynb notebooks/solutions/*.ipynb
 
 timings: $(VENV)/installed ## measure each notebook's minutes and memory, for README and the notebooks' heads
 	$(QUIET) $(BIN)/python -m lstm_mnist timings --keep
