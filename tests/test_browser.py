@@ -326,11 +326,11 @@ def test_a_new_belief_follows_the_pen_in_time(pad):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """JupyterLab with the root that ``make lab`` gives it, on a copy of the notebooks and one notebook with two pads."""
+    """JupyterLab with the root that ``make lab`` gives it, on a copy of the notebooks and one with two pads."""
     folder = tmp_path_factory.mktemp("lab")
     for name in ("notebooks", "figures"):
         shutil.copytree(ROOT / name, folder / name)
-    cells = [PADS, "pad", "DigitPad(pad.model)", "import time; time.sleep(3)", "print('kernel:', pad)"]
+    cells = [PADS, "pad", "DigitPad(pad.model)", "import time; time.sleep(15)", "print('kernel:', pad)"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
     nbformat.write(notebook, folder / "notebooks" / "two_pads.ipynb")
@@ -430,6 +430,7 @@ def test_the_pad_reads_while_the_kernel_is_busy(open_notebook):
     pad.says("Draw a digit", timeout=90)
     run_cell(page, 3)
     pad.draw(DRAWN[5, "plain"])
-    pad.says("I read a 5", timeout=2)
+    pad.says("I read a 5")
+    assert page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status") == "busy"
     run_cell(page, 4)
     page.get_by_text("kernel: DigitPad(").filter(has_text="I read a 5").wait_for(timeout=30_000)
