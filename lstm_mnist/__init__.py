@@ -26,16 +26,15 @@ def _import_tensorflow_quietly():
         os.close(stderr)
 
 
-if "tensorflow" not in sys.modules:
-    _import_tensorflow_quietly()
-
-import keras
-
-if keras.backend.backend() != "tensorflow":
+backend = sys.modules["keras"].backend.backend() if "keras" in sys.modules else os.environ["KERAS_BACKEND"]
+if backend != "tensorflow":
     raise ImportError(
-        f"lstm_mnist needs Keras with the TensorFlow backend, found {keras.backend.backend()!r}: "
+        f"lstm_mnist needs Keras with the TensorFlow backend, found {backend!r}: "
         "set KERAS_BACKEND=tensorflow before Python starts, or remove the backend line of ~/.keras/keras.json"
     )
+
+if "tensorflow" not in sys.modules:
+    _import_tensorflow_quietly()
 
 from .checkpoints import Checkpoints
 from .data import MNIST, DataError, Split, load_idx, load_mnist

@@ -41,17 +41,22 @@ def walk(layer, x, open_gates=()):
     ``x`` is a tensor ``[batch, time_steps, features]``. It is the arithmetic of the six equations, from the layer's
     weights alone, however the layer itself computes. Gates named in ``open_gates`` are fixed at 1.
     """
-    cell = layer.cell
     opened = np.repeat([name in open_gates for name in Trace._fields[:4]], layer.units)
     h = c = tf.zeros((tf.shape(x)[0], layer.units), x.dtype)
     rows = []
     for x_t in tf.unstack(x, axis=1):
-        z = x_t @ cell.kernel + h @ cell.recurrent_kernel + cell.bias
+        z = weighted_sums(layer, x_t, h)
         if open_gates:
             z = tf.where(opened, tf.constant(np.inf, z.dtype), z)  # the sigmoid of inf is 1
         rows.append(lstm_step(z, c))
         *_, c, h = rows[-1]
     return rows
+
+
+def weighted_sums(layer, x_t, h):
+    """What the weights of an LSTM or a plain RNN make of one row and the old ``h``, in the precision of ``h``."""
+    kernel, recurrent_kernel, bias = (tf.cast(weight, h.dtype) for weight in layer.weights)
+    return x_t @ kernel + h @ recurrent_kernel + bias
 
 
 def logits_after_each_row(model, images):
@@ -132,19 +137,18 @@ class RNNClassifier(keras.Model):
     def __init__(self, num_hidden=128, num_classes=10, num_features=28, **kwargs):
         super().__init__(**kwargs)
         self.num_hidden, self.num_classes, self.num_features = num_hidden, num_classes, num_features
-        self.rnn = keras.layers.SimpleRNN(num_hidden, name="rnn")
-        self.output_layer = keras.layers.Dense(num_classes, name="output")
+        self.rnn = keras.layers.SimpleRNN(num_hidden, name="rnn", dtype=self.dtype_policy)
+        self.output_layer = keras.layers.Dense(num_classes, name="output", dtype=self.dtype_policy)
         self.rnn.build((None, None, num_features))
         self.output_layer.build((None, num_hidden))
         self.built = True
 
     def states(self, x):
         """h after each row: a list of ``[batch, num_hidden]``, for ``x`` ``[batch, time_steps, num_features]``."""
-        cell = self.rnn.cell
         h = tf.zeros((tf.shape(x)[0], self.num_hidden), x.dtype)
         rows = []
         for x_t in tf.unstack(x, axis=1):
-            h = tf.tanh(x_t @ cell.kernel + h @ cell.recurrent_kernel + cell.bias)
+            h = tf.tanh(weighted_sums(self.rnn, x_t, h))
             rows.append(h)
         return rows
 
@@ -195,7 +199,7 @@ def state_gradients(model, images, labels):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(labels, tf.int64), model.output_layer(h[-1]))
         loss = tf.reduce_sum(losses)
     gradients = tape.gradient(loss, [*h, *c])
-    norms = np.array([tf.reduce_mean(tf.norm(gradient, axis=1)) for gradient in gradients])
+    norms = tf.stack([tf.reduce_mean(tf.norm(gradient, axis=1)) for gradient in gradients]).numpy()
     return StateGradients(norms[: len(h)], norms[len(h) :] if c else None)
 
 

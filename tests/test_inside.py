@@ -91,6 +91,22 @@ def test_trace_walks_by_itself_whatever_the_layer_computes(small, monkeypatch):
     np.testing.assert_array_equal(inside.trace(small, images_of(2)).h, wanted)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float64", 1e-12), ("mixed_float16", 1e-2), ("mixed_bfloat16", 5e-2)]
+)
+def test_the_look_inside_works_in_other_precisions(dtype, tolerance):
+    model = lstm_mnist.LSTMClassifier(5, num_features=4, dtype=dtype)
+    images = images_of(2)
+    traced = inside.trace(model, images)
+    assert traced.h.dtype == model.compute_dtype
+    logits = np.asarray(model(images), np.float64)
+    np.testing.assert_allclose(traced.logits[:, -1].astype(np.float64), logits, atol=tolerance)
+    for classifier in (model, inside.RNNClassifier(5, num_features=4, dtype=dtype)):
+        gradients = inside.state_gradients(classifier, images, np.array([3, 8]))
+        assert np.isfinite(gradients.h.astype(np.float64)).all()
+    assert np.isfinite(inside.pixel_gradients(model, images).astype(np.float64)).all()
+
+
 def test_trace_takes_float_images_and_other_lengths(small):
     images = images_of(2, rows=9)
     as_float = inside.trace(small, images / np.float32(255))

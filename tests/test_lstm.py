@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -307,3 +311,9 @@ def test_impossible_sizes_are_named(arguments, message):
         lstm_mnist.LSTMClassifier(**arguments)
     with pytest.raises(ValueError, match="units is 0"):
         lstm_mnist.LSTM(0)
+
+
+def test_another_backend_is_named_before_it_is_looked_for():
+    command = [sys.executable, "-c", "import lstm_mnist"]
+    done = subprocess.run(command, env=os.environ | {"KERAS_BACKEND": "torch"}, capture_output=True, text=True)
+    assert "lstm_mnist needs Keras with the TensorFlow backend, found 'torch': set KERAS_BACKEND" in done.stderr
