@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import xml.etree.ElementTree
 from pathlib import Path
 
 import nbformat
@@ -49,28 +50,27 @@ def test_the_part_of_the_tolerance_that_is_used(new, atol, rtol, part):
     assert largest_part(new, "2 of 0.10, 0.50", atol, rtol) == pytest.approx(part)
 
 
-def run_nbval(folder, source, stored, tags):
+#: (a cell's source, its tags, whether it should pass), stored with the output "loss 0.100"
+CELLS = [
+    ("print('loss 0.105')", ["nbval-atol-0.01"], True),
+    ("print('loss 0.105')", [], False),
+    ("print('loss 0.205')", ["nbval-atol-0.01"], False),
+    ("print('lass 0.105')", ["nbval-atol-0.01"], False),
+    ("print('loss 0.105'); import sys; print('oops', file=sys.stderr)", ["nbval-atol-0.01"], False),
+    ("pass", ["nbval-atol-0.01"], False),
+]
+
+
+def test_nbval_with_the_hook(tmp_path):
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
-    output = nbformat.v4.new_output("stream", name="stdout", text=stored)
-    cell = nbformat.v4.new_code_cell(source, execution_count=1, outputs=[output], metadata={"tags": tags})
-    notebook.cells.append(cell)
-    nbformat.write(notebook, folder / "one.ipynb")
-    (folder / "conftest.py").write_text(CONFTEST.read_text(encoding="utf-8"), encoding="utf-8")
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    command = [sys.executable, "-m", "pytest", "-q", "--nbval", "--nbval-current-env", "-p", "no:cacheprovider", "."]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True).returncode
-
-
-@pytest.mark.parametrize(
-    ("source", "tags", "passes"),
-    [
-        ("print('loss 0.105')", ["nbval-atol-0.01"], True),
-        ("print('loss 0.105')", [], False),
-        ("print('loss 0.205')", ["nbval-atol-0.01"], False),
-        ("print('lass 0.105')", ["nbval-atol-0.01"], False),
-        ("print('loss 0.105'); import sys; print('oops', file=sys.stderr)", ["nbval-atol-0.01"], False),
-        ("pass", ["nbval-atol-0.01"], False),
-    ],
-)
-def test_nbval_with_the_hook(tmp_path, source, tags, passes):
-    assert (run_nbval(tmp_path, source, "loss 0.100\n", tags) == 0) is passes
+    output = nbformat.v4.new_output("stream", name="stdout", text="loss 0.100\n")
+    for n, (source, tags, _) in enumerate(CELLS):
+        cell = nbformat.v4.new_code_cell(source, execution_count=n + 1, outputs=[output], metadata={"tags": tags})
+        notebook.cells.append(cell)
+    nbformat.write(notebook, tmp_path / "one.ipynb")
+    (tmp_path / "conftest.py").write_text(CONFTEST.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    options = ["-q", "--nbval", "--nbval-current-env", "-p", "no:cacheprovider", "--junitxml=report.xml", "."]
+    subprocess.run([sys.executable, "-m", "pytest", *options], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    cases = xml.etree.ElementTree.parse(tmp_path / "report.xml").iter("testcase")
+    assert [case.find("failure") is None for case in cases] == [passes for *_, passes in CELLS]
