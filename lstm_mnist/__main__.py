@@ -47,7 +47,7 @@ def main(words=None):
     command.add_argument("--steps", type=int, default=200)
     command.add_argument("--measure", action="store_true", help="time arrangements instead (3 minutes)")
     add_places(command, "notebooks/10_scaling.json, with --measure")
-    command = commands.add_parser("predict", help="read a folder of pictures of one digit each (seconds)")
+    command = commands.add_parser("predict", help="read pictures of one digit each: a folder, or one (seconds)")
     command.add_argument("folder")
     command.add_argument("--weights", default="best", help="name of the shipped weights")
     arguments = parser.parse_args(words)

@@ -1,6 +1,7 @@
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,31 +17,8 @@ NEEDS_ONNX = pytest.mark.skipif(
 )
 KINDS = ["model.keras", "saved_model", pytest.param("model.onnx", marks=NEEDS_ONNX)]
 
-#: what another program would do with each of the formats, in a process of its own
-READERS = {
-    "model.keras": """
-import lstm_mnist, keras
-logits = keras.saving.load_model(path).predict(images, batch_size=1000, verbose=0)
-""",
-    "saved_model": """
-import tensorflow as tf
-model = tf.saved_model.load(path)
-logits = model.serve(images).numpy()
-assert "lstm_mnist" not in sys.modules
-""",
-    "model.onnx": """
-import onnxruntime
-logits = onnxruntime.InferenceSession(path).run(None, {"images": images})[0]
-assert "tensorflow" not in sys.modules
-""",
-}
-READER = """
-import sys
-import numpy as np
-path, images = sys.argv[1], np.load(sys.argv[2])
-{}
-np.save(sys.argv[3], logits)
-"""
+#: reads each of the formats as another program would, in a process of its own
+READER = Path(__file__).parent / "programs" / "read_exported.py"
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +44,7 @@ def test_a_fresh_process_reads_the_same_10_000_answers(model, exported, kind, tm
     images = lstm_mnist.load_mnist().test.images
     np.save(tmp_path / "images.npy", images)
     arguments = [str(exported(kind)), str(tmp_path / "images.npy"), str(tmp_path / "logits.npy")]
-    child = subprocess.run(
-        [sys.executable, "-c", READER.format(READERS[kind]), *arguments], capture_output=True, text=True, timeout=300
-    )
+    child = subprocess.run([sys.executable, READER, kind, *arguments], capture_output=True, text=True, timeout=300)
     assert child.returncode == 0, child.stderr
     logits, expected = np.load(tmp_path / "logits.npy"), model.predict(images, batch_size=1000, verbose=0)
     np.testing.assert_array_equal(logits.argmax(axis=1), expected.argmax(axis=1))
@@ -159,9 +135,15 @@ def test_a_folder_of_pictures_is_answered(model, pictures):
 
 
 def test_a_folder_without_pictures_is_named(model, tmp_path):
-    for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(lstm_mnist.DataError, match="holds no PNG or JPEG file"):
+    for folder, message in ((tmp_path, "holds no PNG or JPEG file"), (tmp_path / "missing", "missing is not there")):
+        with pytest.raises(lstm_mnist.DataError, match=message):
             predict_folder(model, folder)
+
+
+def test_one_picture_is_read_too(model, pictures):
+    ((name, digit, belief),) = predict_folder(model, pictures / "3.png")
+    assert (name, digit) == ("3.png", 3)
+    assert 0.1 < belief <= 1
 
 
 def test_the_command_prints_a_line_a_picture_and_fails_for_what_it_cannot_read(pictures):

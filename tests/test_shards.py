@@ -97,23 +97,8 @@ def test_a_stream_trains_as_the_same_batches_from_memory(split, shards):
         np.testing.assert_array_equal(ours, theirs)
 
 
-MEMORY = """
-import sys
-import lstm_mnist
-import numpy as np
-from lstm_mnist.processes import peak_memory
-from lstm_mnist.better.distortions import on_changed
-from lstm_mnist.bigger.shards import train_on_stream, write_shards
-
-train = lstm_mnist.load_mnist().train
-model = lstm_mnist.LSTMClassifier(2)
-model.lstm.implementation = "plain"
-for run, times in enumerate((1, 1, 10)):
-    batches = ((train.images[:10_000], train.labels[:10_000]) for _ in range(2 * times))
-    shards = write_shards(f"{sys.argv[1]}/{run}", batches)
-    history = train_on_stream(model, shards, 20 * times, 1000, compute=on_changed(lambda images, n: images[:, ::-1]))
-    print(len(shards), len(history.loss), peak_memory())
-"""
+PROGRAMS = Path(__file__).parent / "programs"
+MEMORY = PROGRAMS / "stream_memory.py"
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to tell the peak memory")
@@ -122,7 +107,7 @@ def test_ten_times_the_digits_need_no_more_memory(tmp_path):
 
     glibc is told to give back at once what is freed, which it otherwise may keep (100 MB where oneDNN is off).
     """
-    command, environment = [sys.executable, "-c", MEMORY, tmp_path], os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
+    command, environment = [sys.executable, MEMORY, tmp_path], os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
     child = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert child.returncode == 0, child.stderr
     _, small, large = (line.split() for line in child.stdout.splitlines())

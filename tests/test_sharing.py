@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import types
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -128,75 +129,14 @@ def test_a_worker_that_never_comes_is_named_after_the_time_limit(monkeypatch):
     assert time.monotonic() - start < 30
 
 
-TWO_DEVICES = """
-import sys
-import lstm_mnist
-import keras, numpy as np, tensorflow as tf
-from lstm_mnist.better import distortions
-from lstm_mnist.bigger import cluster, sharing
-from lstm_mnist.bigger.shards import train_on_stream, write_shards
-
-strategy = tf.distribute.MirroredStrategy(sharing.logical_cpus(2))
-split = lstm_mnist.load_mnist().train
-
-def run(strategy=None, **settings):
-    keras.utils.set_random_seed(0)
-    with (strategy or tf.distribute.get_strategy()).scope():
-        model = lstm_mnist.LSTMClassifier(8)
-        optimizer = keras.optimizers.Adam(0.01, global_clipnorm=0.1, weight_decay=0.1, use_ema=True, ema_momentum=0.9)
-    model.lstm.implementation = "plain"
-    distort = lambda images, n: distortions.distort(images, [n, 1])
-    watchers = [lstm_mnist.Printing(3)]
-    if strategy:
-        history = sharing.train_shared(strategy, model, split, 7, 32, 3, optimizer, distort, watchers)
-    else:
-        compute = distortions.on_changed(distort)
-        history = lstm_mnist.train(model, split, 7, 32, 3, optimizer, compute, watchers)
-    assert optimizer.iterations.numpy() == 7
-    return np.stack(history), model.get_weights()
-
-(histories, weights) = zip(run(), run(strategy))
-assert histories[0][2].max() > 0.1, "the clipping has to matter"
-np.testing.assert_allclose(*histories, atol=1e-5)
-for one, two in zip(*weights, strict=True):
-    np.testing.assert_allclose(one, two, atol=1e-5)
-
-def stream(strategy=None):
-    keras.utils.set_random_seed(0)
-    with (strategy or tf.distribute.get_strategy()).scope():
-        model = lstm_mnist.LSTMClassifier(8)
-    model.lstm.implementation = "plain"
-    compute = sharing.share_out(strategy) if strategy else lstm_mnist.compute_gradients
-    history = train_on_stream(model, digits, 3, 32, compute=compute)
-    return np.stack(history), model.get_weights()
-
-digits = write_shards(sys.argv[1], [(split.images[:100], split.labels[:100])], shards=1)
-(histories, weights) = zip(stream(), stream(strategy))
-np.testing.assert_allclose(*histories, atol=1e-5)
-for one, two in zip(*weights, strict=True):
-    np.testing.assert_allclose(one, two, atol=1e-5)
-
-with strategy.scope():
-    odd = lstm_mnist.LSTMClassifier(8)
-try:
-    sharing.train_shared(strategy, odd, split, 7, 33)
-except ValueError as error:
-    assert "batch_size is 33: choose a multiple of 2" in str(error), error
-else:
-    raise AssertionError
-try:
-    sharing.logical_cpus(3)
-except RuntimeError as error:
-    assert "call logical_cpus first" in str(error), error
-else:
-    raise AssertionError
-"""
+PROGRAMS = Path(__file__).parent / "programs"
+TWO_DEVICES = PROGRAMS / "two_devices.py"
 
 
 def test_two_devices_train_as_one_clipping_averages_distortions_and_streams_included(tmp_path):
     """In a process of its own, since devices are chosen once a process."""
     child = subprocess.run(
-        [sys.executable, "-c", TWO_DEVICES, tmp_path / "digits"], capture_output=True, text=True, timeout=300
+        [sys.executable, TWO_DEVICES, tmp_path / "digits"], capture_output=True, text=True, timeout=300
     )
     assert child.returncode == 0, child.stderr
     lines = child.stdout.splitlines()

@@ -88,15 +88,19 @@ def _load(path):
 
 
 def predict_folder(model, folder):
-    """Answers for every picture of ``folder``, by name: ``[(name, digit, probability), …]``.
+    """Answers for every picture of ``folder``, or for one picture, by name: ``[(name, digit, probability), …]``.
 
     A file that is no picture of ink on paper has None for its digit and the reason for its probability. Raises
-    ``DataError`` for a folder without any PNG or JPEG file.
+    ``DataError`` where there is no such folder or file, and for a folder without any PNG or JPEG file.
     """
     from ..drawing import read_picture, to_mnist
 
     folder = Path(folder)
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURES)
+    if not folder.exists():
+        raise DataError(f"{folder} is not there: give a folder with pictures of one digit each, or one picture")
+    paths = [folder]
+    if folder.is_dir():
+        paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURES)
     if not paths:
         raise DataError(f"{folder} holds no PNG or JPEG file: give a folder with pictures of one digit each")
     images, rows = [], []
