@@ -3,6 +3,7 @@
 import pytest
 
 from lstm_mnist import __main__ as commands
+from lstm_mnist.commands import timings as timing
 
 
 @pytest.fixture
@@ -86,3 +87,19 @@ def test_help_says_how_long_each_command_takes(capsys):
     words = " ".join(capsys.readouterr().out.split())
     for name in ("weights", "search", "timings", "figures", "bench", "workers", "predict"):
         assert any(time in words.split(f" {name} ")[-1] for time in ("second", "minute", "hour"))
+
+
+def test_minutes_and_memory_go_into_readme_and_the_notebooks_head(tmp_path, monkeypatch, capsys):
+    (tmp_path / "notebooks").mkdir()
+    notebook, readme = tmp_path / "notebooks" / "01_data.ipynb", tmp_path / "README.md"
+    notebook.write_text("*Measured: about 9.0 minutes and 9.9 GB of memory on 2 CPU cores.*")
+    rows = "| [01](notebooks/01_data.ipynb) | words | 9.0 | 9.00 |\n| [02](notebooks/02.ipynb) | more | 1.0 | 2.00 |"
+    readme.write_text(rows)
+    monkeypatch.setattr(timing, "ROOT", tmp_path)
+    monkeypatch.setattr(timing, "_run_notebook", lambda path: (90, 0.84))
+    timing.timings()
+    assert readme.read_text() == rows
+    assert "1.5 minutes, 0.84 GB" in capsys.readouterr().out
+    timing.timings(keep=True)
+    assert notebook.read_text() == "*Measured: about 1.5 minutes and 0.8 GB of memory on 2 CPU cores.*"
+    assert readme.read_text() == rows.replace("9.0 | 9.00", "1.5 | 0.84")

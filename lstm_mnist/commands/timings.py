@@ -15,19 +15,16 @@ ROOT = Path(__file__).parents[2]
 
 def timings(keep=False):
     """Run each notebook in its own process; print its minutes and peak memory, ``keep`` them in its head and README."""
-    rows = []
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
         seconds, gigabytes = _run_notebook(path)
-        measured = f"{seconds / 60:.1f} minutes and {gigabytes:.1f} GB of memory"
+        minutes = f"{seconds / 60:.1f}"
+        print(f"{path.stem}: {minutes} minutes, {gigabytes:.2f} GB", flush=True)
         if keep:
-            _substitute(path, r"\*Measured: about .*? on 2 CPU cores", f"*Measured: about {measured} on 2 CPU cores")
-        rows.append(f"| [{path.stem}](notebooks/{path.name}) | {seconds / 60:.1f} | {gigabytes:.2f} |")
-        print(path.stem, measured, flush=True)
-    table = "\n".join(["| notebook | minutes | peak memory, GB |", "| --- | ---: | ---: |", *rows])
-    if keep:
-        table = f"<!-- timings -->\n{table}\n<!-- /timings -->"
-        _substitute(ROOT / "README.md", r"<!-- timings -->.*<!-- /timings -->", table)
-    else:
+            measured = f"*Measured: about {minutes} minutes and {gigabytes:.1f} GB of memory on 2 CPU cores"
+            _substitute(path, r"()\*Measured: about [^*]*? on 2 CPU cores", measured)
+            row = rf"(\(notebooks/{re.escape(path.name)}\) \|[^|\n]*\|)[^|\n]*\|[^|\n]*\|"
+            _substitute(ROOT / "README.md", row, f" {minutes} | {gigabytes:.2f} |")
+    if not keep:
         print("printed only: with --keep they go into README.md and the notebooks' heads")
 
 
@@ -43,8 +40,9 @@ def _run_notebook(path):
 
 
 def _substitute(path, pattern, text):
+    """Put ``text`` in place of what ``pattern`` finds after its first group."""
     old = path.read_text(encoding="utf-8")
-    new, found = re.subn(pattern, lambda _: text, old, flags=re.DOTALL)
+    new, found = re.subn(pattern, lambda match: match[1] + text, old)
     if not found:
         raise SystemExit(f"{path} has no place for its timing: {pattern}")
     with all_or_nothing(path) as written:

@@ -15,7 +15,8 @@ if kind == "model.keras":
 elif kind == "saved_model":
     import tensorflow as tf
 
-    logits = tf.saved_model.load(path).serve(images).numpy()
+    model = tf.saved_model.load(path)
+    logits = model.serve(images).numpy()
     assert "lstm_mnist" not in sys.modules
 else:
     import onnxruntime
