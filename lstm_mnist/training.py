@@ -41,8 +41,10 @@ def loss_and_accuracy(labels, logits):
 def compute_gradients(model, images, labels, n):
     """Forward and backward pass of step ``n`` = 0, 1, …: the gradients of all trainable weights, loss and accuracy."""
     with tf.GradientTape() as tape:
-        loss, accuracy = loss_and_accuracy(labels, model(images, training=True))
-    return tape.gradient(loss, model.trainable_variables), loss, accuracy
+        logits = model(images, training=True)
+        loss, accuracy = loss_and_accuracy(labels, logits)
+    gradients = tape.gradient(loss, model.trainable_variables)
+    return gradients, loss, accuracy
 
 
 @dataclass
@@ -125,10 +127,12 @@ def make_train_steps(model, optimizer, batch_shape, compute=compute_gradients):
         steps = tf.shape(images)[0]
         measured = tf.TensorArray(tf.float32, size=steps)
         for k in tf.range(steps):
-            gradients, loss, accuracy = compute(model, images[k], labels[k], tf.convert_to_tensor(optimizer.iterations))
+            n = tf.convert_to_tensor(optimizer.iterations)
+            gradients, loss, accuracy = compute(model, images[k], labels[k], n)
             update(optimizer, gradients, model.trainable_variables)
             norm = tf.linalg.global_norm(gradients)
-            measured = measured.write(k, tf.stack([tf.cast(value, tf.float32) for value in (loss, accuracy, norm)]))
+            seen = [tf.cast(value, tf.float32) for value in (loss, accuracy, norm)]
+            measured = measured.write(k, tf.stack(seen))
         return measured.stack()
 
     return train_steps.get_concrete_function(

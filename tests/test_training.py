@@ -54,22 +54,6 @@ def test_exactly_so_many_updates(split, steps):
     assert [len(values) for values in history] == [steps] * 3
 
 
-def test_prints_the_lines_of_2019_measured_after_the_update(split, capsys):
-    model = small_model()
-    lstm_mnist.train(model, split, steps=24, batch_size=32, watchers=[lstm_mnist.Printing(10)])
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(",")[0] for line in lines] == [
-        "Step 1",
-        "Step 10",
-        "Step 20",
-        "Step 24",
-        "Optimization Finished!",
-    ]
-    indices = split.batch_indices(23, 32)
-    loss, accuracy = lstm_mnist.loss_and_accuracy(split.labels[indices], model(split.images[indices]))
-    assert lines[3] == f"Step 24, Loss= {loss:.4f}, Training Accuracy= {accuracy:.3f}"
-
-
 def test_same_seed_same_weights_other_seed_others(split):
     runs = []
     for seed in (1, 1, 2):
@@ -79,14 +63,6 @@ def test_same_seed_same_weights_other_seed_others(split):
     assert not np.array_equal(runs[0].get_weights()[0], runs[2].get_weights()[0])
 
 
-def test_printing_and_checkpoints_do_not_change_the_weights(split, tmp_path):
-    quiet, chatty = small_model(), small_model()
-    lstm_mnist.train(quiet, split, steps=60, batch_size=32, watchers=())
-    watchers = [lstm_mnist.Printing(7), lstm_mnist.Checkpoints(tmp_path / "run", every=11)]
-    lstm_mnist.train(chatty, split, steps=60, batch_size=32, watchers=watchers)
-    assert_same_weights(quiet, chatty)
-
-
 def test_it_learns(split):
     keras.utils.set_random_seed(0)
     model = lstm_mnist.LSTMClassifier(32)
@@ -94,46 +70,6 @@ def test_it_learns(split):
     assert history.loss[:10].mean() > 2
     assert history.loss[-20:].mean() < 0.7
     assert history.accuracy[-20:].mean() > 0.75
-
-
-def test_a_finished_run_can_be_taken_further_and_not_back(split, tmp_path):
-    first = lstm_mnist.train(small_model(), split, 20, 32, watchers=[lstm_mnist.Checkpoints(tmp_path / "run")])
-    again = lstm_mnist.train(small_model(), split, 20, 32, watchers=[lstm_mnist.Checkpoints(tmp_path / "run")])
-    np.testing.assert_array_equal(first.loss, again.loss)
-    further, untroubled = small_model(seed=9), small_model()
-    longer = lstm_mnist.train(further, split, 30, 32, watchers=[lstm_mnist.Checkpoints(tmp_path / "run")])
-    np.testing.assert_array_equal(longer, lstm_mnist.train(untroubled, split, 30, 32, watchers=()))
-    assert_same_weights(further, untroubled)
-    with pytest.raises(ValueError, match="already at step 30: ask for more than steps=10"):
-        lstm_mnist.train(small_model(), split, 10, 32, watchers=[lstm_mnist.Checkpoints(tmp_path / "run")])
-
-
-def test_a_folder_of_another_run_is_refused_untouched(split, tmp_path):
-    folder = tmp_path / "run"
-    lstm_mnist.train(small_model(), split, 5, 32, watchers=[lstm_mnist.Checkpoints(folder)])
-    before = sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir())
-    other = lstm_mnist.Split(split.images[:99], split.labels[:99])
-    relabelled = lstm_mnist.Split(split.images, (split.labels + 1) % 10)
-    for arguments, message in (
-        ((lstm_mnist.LSTMClassifier(9), split, 9, 32), "run with model"),
-        ((small_model(), split, 9, 16), "batch_size = 32, this one has 16"),
-        ((small_model(), split, 9, 32, 5), "seed = 0, this one has 5"),
-        ((small_model(), split, 9, 32, 0, keras.optimizers.SGD(0.1)), "run with optimizer"),
-        ((small_model(), other, 9, 32), "run with data"),
-        ((small_model(), relabelled, 9, 32), "run with data"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            lstm_mnist.train(*arguments, watchers=[lstm_mnist.Checkpoints(folder)])
-    assert sorted((file.name, file.stat().st_mtime_ns) for file in folder.iterdir()) == before
-
-
-def test_unusable_folders_are_named(split, tmp_path):
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "diary.txt").write_text("private")
-    with pytest.raises(ValueError, match=r"full holds diary\.txt and no run\.npz: choose another"):
-        lstm_mnist.train(small_model(), split, 5, watchers=[lstm_mnist.Checkpoints(tmp_path / "full")])
-    with pytest.raises(ValueError, match="cannot be written"):
-        lstm_mnist.train(small_model(), split, 5, watchers=[lstm_mnist.Checkpoints(tmp_path / "full/diary.txt/x")])
 
 
 @pytest.mark.parametrize(
@@ -157,34 +93,6 @@ def test_data_that_does_not_fit_the_model_is_named(split):
         lstm_mnist.train(small_model(num_features=14), split, 5)
     with pytest.raises(ValueError, match=r"labels lie in 0\.\.9: expected 0\.\.4"):
         lstm_mnist.train(small_model(num_classes=5), split, 5)
-
-
-def test_a_bar_is_shown_unless_the_environment_says_no(split, capsys, monkeypatch):
-    monkeypatch.setenv("LSTM_MNIST_PROGRESS", "1")
-    lstm_mnist.train(small_model(), split, 3, 8, watchers=[lstm_mnist.ProgressBar()])
-    assert "3/3" in capsys.readouterr().err
-    monkeypatch.setenv("LSTM_MNIST_PROGRESS", "0")
-    lstm_mnist.train(small_model(), split, 3, 8, watchers=[lstm_mnist.ProgressBar()])
-    assert capsys.readouterr().err == ""
-
-
-def test_tensorboard_gets_each_steps_numbers(split, tmp_path):
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    history = lstm_mnist.train(small_model(), split, 5, 8, watchers=[lstm_mnist.TensorBoard(tmp_path)])
-    events = EventAccumulator(str(tmp_path))
-    events.Reload()
-    for name, values in history._asdict().items():
-        told = [(event.step, tf.make_ndarray(event.tensor_proto).item()) for event in events.Tensors(name)]
-        assert told == list(enumerate(values.tolist(), start=1))
-
-
-def test_missing_tensorboard_is_named_with_its_remedy(split, tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install 'lstm-mnist\[tensorboard\]'"):
-        lstm_mnist.TensorBoard(tmp_path / "logs")
-    assert not (tmp_path / "logs").exists()
 
 
 def test_on_changed_changes_what_batch_n_shows_and_only_that(split):

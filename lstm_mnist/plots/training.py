@@ -19,7 +19,7 @@ def training_curves(history, window=50):
         ax.plot(steps, values, ".", markersize=1.5, color=GREY, alpha=0.5, label="each step")
         ax.plot(steps[window - 1 :], smooth(values, window), color=colour, label=f"mean of {window} steps")
         ax.set(ylabel=name)
-        ax.legend(loc="best")
+        ax.legend(loc="best", markerscale=6)
     axes[0].set_yscale("log")
     axes[2].set_xlabel("step (update of the weights)")
     return fig
