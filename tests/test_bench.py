@@ -153,3 +153,21 @@ def test_pictures_of_times():
     assert "milliseconds" in ax.get_xlabel()
     ax = plots.rungs(["plain", "fast"], [[4, 4], [1, 3]]).axes[0]
     assert [text.get_text() for text in ax.texts] == ["1.00 of the first", "0.50 of the first"]
+
+
+def test_a_side_takes_the_settings_of_its_fastest_step(monkeypatch):
+    monkeypatch.setattr(bench, "start", lambda program, settings, *_, **__: Stepper(settings))
+    monkeypatch.setattr(bench, "ready", lambda child: 1.0)
+    monkeypatch.setattr(bench, "CORES", 2)
+    monkeypatch.setitem(bench.SIDES, "made up", ("a side", "fast", ({"ms": 3.0}, {"ms": 1.0}, {"ms": 2.0})))
+    assert bench.best_settings("made up", "python") == {"ms": 1.0}
+
+
+class Stepper(Learner):
+    """A child whose step takes what its settings say, in seconds for 20 steps."""
+
+    def __init__(self, settings):
+        self.seconds = settings["ms"] / 1000 * peers.COUNT
+
+    def ask(self, order):
+        return self.seconds
