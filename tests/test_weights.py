@@ -38,7 +38,7 @@ class Recipe:
 @pytest.fixture
 def ledger(tmp_path, monkeypatch):
     """The rows that the command writes about three networks: two that are unsure, and one that is surer."""
-    models = [Surest([0, 1, 9, 3], 1.5), Surest([0, 1, 2, 3], 1.5), Surest([9, 9, 2, 9], [[3], [2], [2], [2]])]
+    models = [Surest([0, 1, 2, 3], 1.5), Surest([0, 1, 9, 3], 1.5), Surest([9, 9, 2, 9], [[3], [2], [2], [2]])]
     split = SimpleNamespace(images=np.zeros((4, 28, 28), np.uint8), labels=LABELS)
     splits = SimpleNamespace(train=None, validation=split, test=split)
     monkeypatch.setattr(weights, "RECIPES", {"digits": Recipe(models)})
@@ -53,11 +53,12 @@ def ledger(tmp_path, monkeypatch):
 
 
 def test_each_seed_is_a_row_and_a_second_run_replaces_it(ledger):
-    ledger([1, 0])
+    ledger([2, 1, 0])
     rows = ledger([0])
     assert [(row["name"], row["seed"], row["test_accuracy"]) for row in rows] == [
-        ("digits", 0, 0.75),
-        ("digits", 1, 1.0),
+        ("digits", 0, 1.0),
+        ("digits", 1, 0.75),
+        ("digits", 2, 0.25),
     ]
     assert rows[1]["command"] == "python -m lstm_mnist weights digits --seeds 1"
     assert rows[1]["parameters"] == 7
@@ -67,7 +68,7 @@ def test_networks_together_answer_with_the_mean_of_their_probabilities(ledger):
     together = ledger([0, 1, 2], together=True)[0]
     assert (together["name"], together["seed"], together["parameters"]) == ("3 x digits", 0, 21)
     assert together["command"] == "python -m lstm_mnist weights digits --seeds 0 1 2 --together"
-    assert together["test_accuracy"] == 0.75  # a vote would have 1, the surest of the three 0.25
+    assert together["test_accuracy"] == 0.75  # a vote would have 1, as the first, and the surest of the three 0.25
 
 
 def test_other_data_come_first_in_the_name_and_last_in_the_command(ledger):
@@ -85,12 +86,12 @@ def test_a_recipe_with_kept_weights_keeps_those_of_the_first_seed_on_mnist_alone
     assert not kept
     ledger([0])
     assert kept[0][0] == "digits.npz"
-    assert kept[0][1]["validation_accuracy"] == 0.75
+    assert kept[0][1]["validation_accuracy"] == 1.0
 
 
 def test_without_a_folder_a_run_is_printed_and_nothing_written(tmp_path, ledger, monkeypatch, capsys):
     monkeypatch.setattr(weights, "KEPT", ("digits",))
     monkeypatch.setattr(weights, "save_pretrained", None)
     weights.weights("digits", [0])
-    assert "'test_accuracy': 0.75" in capsys.readouterr().out
+    assert "'test_accuracy': 1.0" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
