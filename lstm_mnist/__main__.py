@@ -33,8 +33,8 @@ def main(words=None):
     add_places(command, "lstm_mnist/weights/search.csv")
     command = commands.add_parser("timings", help="measure each notebook's minutes and memory (10 minutes)")
     command.add_argument("--keep", action="store_true", help="write them into README.md and the notebooks' heads")
-    command = commands.add_parser("figures", help="remake the README's pictures (half a minute)")
-    add_places(command, "the pictures in figures/", required=True)
+    command = commands.add_parser("figures", help="remake the README's moving picture (half a minute)")
+    add_places(command, "the moving picture in figures/", required=True)
     command = commands.add_parser("page", help="write the drawing pad as one HTML file (seconds)")
     command.add_argument("--open", action="store_true", help="and open it in a browser")
     add_places(command, "figures/pad.html", required=True)
@@ -82,8 +82,8 @@ def run(arguments):
     elif arguments.command == "timings":
         timings(arguments.keep)
     elif arguments.command == "figures":
-        for path in make_figures(place(arguments, ROOT / "figures")):
-            print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+        path = make_figures(place(arguments, ROOT / "figures"))
+        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     elif arguments.command == "page":
         path = make_page(place(arguments, ROOT / "figures") / "pad.html", arguments.open)
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")

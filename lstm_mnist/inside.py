@@ -307,20 +307,6 @@ def linear_readout(states, wanted):
     return np.linalg.solve(cells.T @ cells, cells.T @ (wanted - wanted.mean(axis=0)).ravel())
 
 
-def principal_axes(states, number=2):
-    """Mean ``[units]``, axes ``[number, units]`` of greatest spread and their share of the variance ``[number]``.
-
-    ``states`` is ``[..., units]``; each axis points so that its largest part is positive.
-    """
-    check_positive("number", number)
-    flat = np.asarray(states, np.float64).reshape(-1, np.shape(states)[-1])
-    mean = flat.mean(axis=0)
-    variance, axes = np.linalg.eigh(np.cov(flat - mean, rowvar=False))
-    axes = axes.T[::-1][:number]
-    axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
-    return mean, axes, variance[::-1][:number] / variance.sum()
-
-
 def shown_states(model, image, number=32):
     """The states of one image ``[rows, columns]`` for a picture: a dict of ``[time_steps, number]``, busiest cells."""
     traced = trace(model, np.asarray(image)[None])

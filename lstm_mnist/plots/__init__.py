@@ -13,7 +13,6 @@ from .inside import (
     STATE_TITLES,
     accuracy_table,
     animation,
-    paths,
     pixel_maps,
     reading,
     reading_frame,

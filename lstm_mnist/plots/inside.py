@@ -8,7 +8,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from PIL import Image
 
 from ..files import all_or_nothing
-from .style import BLACK, BLUE, GATE_COLOURS, GREEN, GREY, ORANGE, PINK, RED, SKY, new_figure, show_image
+from .style import BLACK, BLUE, GATE_COLOURS, GREEN, ORANGE, PINK, SKY, new_figure, show_image
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, SKY, "white", ORANGE, "#8A3D00"])
 
@@ -46,7 +46,15 @@ def _show_states(fig, axes, states, t, size):
         bar = fig.colorbar(picture, ax=ax, orientation="horizontal", aspect=9, pad=0.03)
         low = 0 if name in SHARES else -limit
         bar.set_ticks([low, limit], labels=[f"{low:.0f}", f"{limit:.0f}"], fontsize=size * 0.85)
+        _keep_within(bar)
         bar.outline.set_linewidth(0.5)
+
+
+def _keep_within(bar):
+    """The labels at the two ends of a horizontal colour bar stay within it, apart from those of its neighbours."""
+    left, right = bar.ax.get_xticklabels()
+    left.set_horizontalalignment("left")
+    right.set_horizontalalignment("right")
 
 
 def _reading_line(axes, t):
@@ -108,6 +116,7 @@ def reading(image, states, belief, label, decided, size=10):
     ax.tick_params(length=0, labelsize=size)
     bar = fig.colorbar(picture, ax=ax, orientation="horizontal", aspect=14, pad=0.03)
     bar.set_ticks([0, 1], labels=["0 %", "100 %"], fontsize=size * 0.85)
+    _keep_within(bar)
     _reading_line(axes, decided)
     fig.supxlabel(f"framed: after row {decided} the answer is {belief[-1].argmax()} and stays so", fontsize=size)
     return fig
@@ -130,13 +139,18 @@ def animation(figures, path, milliseconds, dpi=125):
         frames[0].save(beside, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
 
 
-def accuracy_table(accuracy, decided):
-    """Accuracy ``[classes, time_steps]`` after each row for each digit, and the median row of decision as a mark."""
+def accuracy_table(accuracy, quartiles):
+    """Accuracy ``[classes, time_steps]`` after each row for each digit, and where the decisions of each fall.
+
+    ``quartiles`` ``[classes, 3]`` are the first, second and third quartile of the row of decision.
+    """
     classes, time_steps = accuracy.shape
+    low, median, high = np.transpose(quartiles)
     fig, ax = new_figure(8, 3.2)
     picture = ax.imshow(100 * accuracy, cmap="cividis", vmin=0, vmax=100, aspect="auto",
                         extent=(0.5, time_steps + 0.5, classes - 0.5, -0.5))  # fmt: skip
-    ax.plot(decided, range(classes), "D", color="white", markeredgecolor=BLACK, label="median row of decision")
+    ax.errorbar(median, range(classes), xerr=[median - low, high - median], fmt="D", color=BLACK, ecolor=BLACK,
+                markerfacecolor="white", capsize=4, label="row of decision: median and quartiles")  # fmt: skip
     ax.set(yticks=range(classes), ylabel="true digit", xlabel="rows read")
     ax.legend(loc="lower right")
     fig.colorbar(picture, label="accuracy, %")
@@ -158,26 +172,6 @@ def pixel_maps(images, maps, answers):
         ax.set_ylabel(name)
     scale = plt.cm.ScalarMappable(plt.Normalize(-1, 1), SIGNED)
     fig.colorbar(scale, ax=axes[1:], ticks=[-1, 0, 1], label="share of the map's greatest value")
-    return fig
-
-
-def paths(points, labels, shown=(7, 14, 21, 28), each=25):
-    """States ``[n, time_steps, 2]`` on the plane after rows ``shown``: ``each`` digits of a class and its mean path."""
-    fig, axes = new_figure(8, 7, rows=2, columns=len(shown) // 2, sharex=True, sharey=True)
-    colours = (BLACK, ORANGE, SKY, GREEN, GREY, BLUE, RED, PINK, "#6A3D9A", "#8C6D1F")
-    for ax, t in zip(axes.flat, shown, strict=True):
-        for digit, colour in enumerate(colours):
-            here = np.flatnonzero(labels == digit)
-            mean = points[here, :t].mean(axis=0)
-            ax.plot(*points[here[:each], t - 1].T, linestyle="", marker=f"${digit}$", color=colour,
-                    markersize=6, markeredgewidth=0.1, alpha=0.8)  # fmt: skip
-            ax.plot(*mean.T, color=colour, linewidth=1.2)
-            ax.text(*mean[-1], digit, color="white", fontsize=10, ha="center", va="center", weight="bold",
-                    bbox={"boxstyle": "circle,pad=0.15", "facecolor": colour, "edgecolor": "white"})  # fmt: skip
-        ax.set_title(f"after row {t}")
-        ax.label_outer()
-    fig.supxlabel("first principal axis of h (no unit)")
-    fig.supylabel("second principal axis of h (no unit)")
     return fig
 
 
