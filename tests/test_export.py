@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -77,7 +78,7 @@ def test_an_export_cut_off_leaves_the_older_one_and_nothing_beside_it(model, tmp
         raise OSError("no space left on device")
 
     monkeypatch.setattr(model, "save", save)
-    with pytest.raises(ValueError, match=r"model\.keras cannot be written: no space left"):
+    with pytest.raises(OSError, match=r"model\.keras cannot be written \(no space left"):
         export(model, path)
     assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
     assert path.read_bytes() == whole
@@ -86,11 +87,41 @@ def test_an_export_cut_off_leaves_the_older_one_and_nothing_beside_it(model, tmp
 def test_unusable_paths_are_named(model, tmp_path):
     (tmp_path / "diary.txt").write_text("private")
     for path in (tmp_path / "diary.txt" / "model.keras", tmp_path / "diary.txt" / "saved"):
-        with pytest.raises(ValueError, match="cannot be written"):
+        with pytest.raises(OSError, match="cannot be written"):
             export(model, path)
     with pytest.raises(ValueError, match="a folder with other things in it"):
         export(model, tmp_path)
+    for name in ("model.h5", "model.tflite", "model.ONNX"):
+        with pytest.raises(ValueError, match=rf"{name} ends in .*: end it in \.keras or \.onnx, or leave"):
+            export(model, tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["diary.txt"]
+
+
+def test_a_folder_replaces_neither_a_file_nor_a_saved_model_with_notes_beside_it(model, tmp_path):
+    (tmp_path / "digits").write_text("private")
+    with pytest.raises(OSError, match="digits cannot be written"):
+        export(model, tmp_path / "digits")
+    assert (tmp_path / "digits").read_text() == "private"
+    folder = export(model, tmp_path / "models" / "1")
+    export(model, folder)
+    (folder / "notes.txt").write_text("private")
+    with pytest.raises(ValueError, match="a folder with other things in it"):
+        export(model, folder)
+    assert (folder / "notes.txt").read_text() == "private"
+
+
+def test_what_is_no_network_of_the_package_is_named(model, tmp_path):
+    for other in (tmp_path / "model.keras", keras.Sequential([keras.layers.Dense(2)]), None):
+        with pytest.raises(TypeError, match=f"model is of type {type(other).__name__}: give a network"):
+            export(other, tmp_path / "model.keras")
+
+
+def test_images_that_an_exported_model_does_not_read_are_named(exported):
+    for kind in ("model.keras", "saved_model"):
+        with pytest.raises(ValueError, match=r"does not read images of \(28, 27\) pixels"):
+            exported_logits(exported(kind), np.zeros((2, 28, 27), np.uint8))
+        with pytest.raises(ValueError, match="images have dtype float32: an exported model reads uint8"):
+            exported_logits(exported(kind), np.zeros((2, 28, 28), np.float32))
 
 
 @pytest.mark.parametrize("kind", ["model.keras", "saved_model", pytest.param("model.onnx", marks=NEEDS_ONNX)])

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,6 @@ import pytest
 
 import lstm_mnist
 from lstm_mnist.better.distortions import on_changed
-from lstm_mnist.bigger import shards as shards_module
 from lstm_mnist.bigger.shards import Shards, train_on_stream, write_shards
 
 
@@ -143,17 +143,55 @@ def test_a_shard_lost_in_mid_training_is_named(shards):
         train_on_stream(small_model(), shards, 20, batch_size=100, buffer=10)
 
 
-def test_shards_of_different_versions_or_writings_are_told_apart(split, shards, tmp_path, monkeypatch):
+def test_shards_of_another_writing_are_told_apart(split, shards, tmp_path):
+    other = write_shards(tmp_path / "other", batches(split, 300), shards=3)
     name = "digits-00000-of-00003.tfrecord"
-    for version, message in ((1, "its header says set"), (2, r"its header says version 2 and not 1")):
-        monkeypatch.setattr(shards_module, "VERSION", version)
-        other = write_shards(tmp_path / f"other{version}", batches(split, 300), shards=3)
-        (shards.folder / name).write_bytes((other.folder / name).read_bytes())
-        monkeypatch.undo()
-        with pytest.raises(lstm_mnist.DataError, match=rf"{name} does not belong to the other shards, {message}"):
+    shutil.copy(other.folder / name, shards.folder / name)
+    with pytest.raises(lstm_mnist.DataError, match=rf"{name} does not belong here, its header says set \w+ and not"):
+        Shards(shards.folder)
+
+
+def test_a_copy_in_its_siblings_place_is_told_apart(shards):
+    shutil.copy(shards.folder / "digits-00001-of-00003.tfrecord", shards.folder / "digits-00002-of-00003.tfrecord")
+    with pytest.raises(lstm_mnist.DataError, match=r"digits-00002-of-00003.*its header says shard 1 and not 2"):
+        Shards(shards.folder)
+
+
+EDITS = {
+    "version": [1, 3, None, "2"],
+    "num_classes": [5, 11, 300, "10", None],
+    "shape": [[28, 27], [784], [28, 28, 1], 28, [0, 0], [28.5, 28], None, "ab"],
+    "shards": [2, 4, 0, 10**9, "3", None],
+    "set": ["", "0123456789abcdef", None],
+    "digits": [[334, 333, 334], [334, 333], [334, 333, 333, 0], [1000, 0, 0], [-1, 333, 333], ["334", 333, 333], 3, {}],
+    "files": [{"../secret": {"digits": 1}}],
+}
+
+
+@pytest.mark.parametrize("key", EDITS)
+def test_an_edited_index_is_refused(shards, key):
+    index = json.loads((shards.folder / "shards.json").read_text())
+    for value in EDITS[key]:
+        (shards.folder / "shards.json").write_text(json.dumps(index | {key: value}))
+        with pytest.raises(lstm_mnist.DataError, match="write the shards again"):
             Shards(shards.folder)
-    with pytest.raises(lstm_mnist.DataError, match=r"shards\.json is of version 2, this program reads 1"):
-        Shards(other.folder)
+
+
+@pytest.mark.parametrize("edit", [sorted, reversed])
+def test_counts_in_another_order_are_refused(shards, edit):
+    index = json.loads((shards.folder / "shards.json").read_text())
+    index["digits"] = list(edit(index["digits"]))
+    (shards.folder / "shards.json").write_text(json.dumps(index))
+    with pytest.raises(lstm_mnist.DataError, match=r"tfrecord has \d+ bytes instead of \d+"):
+        Shards(shards.folder)
+
+
+def test_a_folder_in_a_shards_place_is_named(shards):
+    path = shards.folder / "digits-00000-of-00003.tfrecord"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(lstm_mnist.DataError, match=r"digits-00000-of-00003\.tfrecord opens with no header"):
+        Shards(shards.folder)
 
 
 def test_what_is_no_shard_is_named(shards):
@@ -163,33 +201,69 @@ def test_what_is_no_shard_is_named(shards):
         Shards(shards.folder)
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", "{}", json.dumps({"version": 1, "files": 3})])
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", json.dumps({"version": 2, "digits": 3})])
 def test_a_folder_whose_writing_was_cut_off_is_refused(shards, content):
     (shards.folder / "shards.json").unlink()
     if content is not None:
         (shards.folder / "shards.json").write_text(content)
-    with pytest.raises(lstm_mnist.DataError, match=r"shards\.json cannot be read .*write the shards again"):
+    with pytest.raises(
+        lstm_mnist.DataError, match=r"shards\.json cannot be read .*write the shards again, into an empty folder"
+    ):
         Shards(shards.folder)
 
 
-def test_impossible_writing_is_named(split, tmp_path):
+def cases_of_impossible_writing(split):
+    pair = (split.images[:5], split.labels[:5])
+    return [
+        ({"shards": 0}, [pair], "shards is 0"),
+        ({"shards": 100_000}, [pair], "shards is 100000"),
+        ({}, [], "no batch to write"),
+        ({}, None, "batches are a NoneType: give pairs"),
+        ({}, split, "batches are a Split: give pairs"),
+        ({}, pair, "batches hold a ndarray: give pairs"),
+        ({}, [pair, pair[0]], "batches hold a ndarray: give pairs"),
+        ({}, [(split.images[:5], split.labels[:4])], r"labels have shape \(4,\)"),
+        ({"num_classes": 2}, [pair], "labels lie in"),
+        ({"num_classes": 300}, [(split.images[:2], [0, 299])], "num_classes is 300: use a whole number from 1 to 256"),
+        ({}, [(split.images[:5] / 255, split.labels[:5])], "a batch holds float64"),
+        ({}, [pair, (split.images[:5, :, :20], split.labels[:5])], r"\(28, 20\), not uint8 \[28, 28\]"),
+    ]
+
+
+@pytest.mark.parametrize("case", range(12))
+def test_impossible_writing_is_named_and_leaves_nothing(split, tmp_path, case):
+    settings, given, message = cases_of_impossible_writing(split)[case]
+    with pytest.raises((TypeError, ValueError), match=message):
+        write_shards(tmp_path / "new", given, **settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(split, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "diary.txt").write_text("private")
     pair = (split.images[:5], split.labels[:5])
-    cases = [
-        ({"folder": tmp_path / "full"}, [pair], "is not empty"),
-        ({"folder": tmp_path / "full" / "diary.txt"}, [pair], "cannot be written"),
-        ({"shards": 0}, [pair], "shards is 0"),
-        ({}, [], "no batch to write"),
-        ({}, [(split.images[:5], split.labels[:4])], r"labels have shape \(4,\)"),
-        ({"num_classes": 2}, [pair], "labels lie in"),
-        ({}, [(split.images[:5] / 255, split.labels[:5])], "a batch holds float64"),
-        ({}, [pair, (split.images[:5, :, :20], split.labels[:5])], r"\(5|\(28, 20\), not uint8 \[28, 28\]"),
-    ]
-    for k, (settings, given, message) in enumerate(cases):
-        with pytest.raises(ValueError, match=message):
-            write_shards(**({"folder": tmp_path / f"new{k}"} | settings), batches=given)
-        assert not (tmp_path / f"new{k}" / "shards.json").exists()
+    with pytest.raises(ValueError, match="full is not empty"):
+        write_shards(tmp_path / "full", [pair])
+    for folder in (tmp_path / "full" / "diary.txt", tmp_path / "full" / "diary.txt" / "x"):
+        with pytest.raises(OSError, match="cannot be written"):
+            write_shards(folder, [pair])
+    assert [path.name for path in tmp_path.rglob("*")] == ["full", "diary.txt"]
+
+
+def test_what_a_file_manager_hides_in_an_empty_folder_does_not_count(split, tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".DS_Store").touch()
+    assert len(write_shards(tmp_path / "new", batches(split, 300))) == 1000
+
+
+def test_a_writing_that_is_cut_off_leaves_nothing(split, tmp_path):
+    def cut_off():
+        yield split.images[:5], split.labels[:5]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_shards(tmp_path / "new", cut_off())
+    assert not list(tmp_path.iterdir())
 
 
 def test_impossible_training_is_named(shards):

@@ -2,73 +2,93 @@
 
 import contextlib
 import importlib.util
-import os
-import shutil
 import warnings
-from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from ..data import DataError, check_images
+from ..checks import check_images, check_path, check_positive
+from ..drawing import read_picture, to_mnist
 from ..evaluation import predict_probabilities
+from ..files import DataError, all_or_nothing
 
 PICTURES = (".png", ".jpg", ".jpeg")
+SAVED_MODEL = {"saved_model.pb", "variables", "assets", "fingerprint.pb"}  # what TensorFlow puts into such a folder
 
 
 def export(model, path, time_steps=28):
     """Write ``model``, from uint8 images ``[n, time_steps, num_features]`` to logits, to ``path``, all or nothing.
 
     ``….keras`` is for Keras with this package, ``….onnx`` for ONNX Runtime and much else (it needs the extra
-    ``onnx``); any other path becomes a folder with a SavedModel, for TensorFlow without this package and for TensorFlow
-    Serving. What was there before is replaced. Raises ``ValueError`` where it cannot be written or a folder is no
-    SavedModel, ``ImportError`` where the extra is missing.
+    ``onnx``); a name without an ending becomes a folder with a SavedModel, for TensorFlow without this package and for
+    TensorFlow Serving. An older export of that name is replaced. Raises ``TypeError`` for another kind of model,
+    ``ValueError`` for another ending or a folder with other things in it, ``OSError`` where ``path`` cannot be written,
+    ``ImportError`` where the extra is missing.
     """
-    path = Path(path)
+    time_steps = check_positive("time_steps", time_steps)
+    path = check_path("path", path)
+    if not isinstance(model, keras.Model) or not hasattr(model, "num_features"):
+        raise TypeError(f"model is of type {type(model).__name__}: give a network of this package")
+    if path.suffix not in (".keras", ".onnx", ""):
+        raise ValueError(
+            f"{path} ends in {path.suffix}: end it in .keras or .onnx, or leave the ending out for a SavedModel"
+        )
     if path.suffix == ".onnx":
         _need("tf2onnx", "onnx")
-    if path.is_dir() and any(path.iterdir()) and not (path / "saved_model.pb").exists():
+    if path.is_dir() and not {entry.name for entry in path.iterdir()} <= SAVED_MODEL:
         raise ValueError(f"{path} is a folder with other things in it: choose another path")
-    logger = tf.get_logger()
-    level = logger.level
     signature = [tf.TensorSpec([None, time_steps, model.num_features], tf.uint8, name="images")]
-    temporary = path.with_name(f".unfinished-{path.name}")
     try:
-        logger.setLevel("ERROR")  # it would tell where it writes
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(temporary)
-        if path.suffix == ".keras":
-            model.save(temporary)
-        else:
-            form = "onnx" if path.suffix == ".onnx" else "tf_saved_model"
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # of Keras, about names that NumPy no longer has
-                model.export(temporary, format=form, input_signature=signature, verbose=False)
-        _remove(path)
-        os.replace(temporary, path)
-    except (OSError, tf.errors.OpError) as error:
-        raise ValueError(f"{path} cannot be written: {error}") from error
-    finally:
-        logger.setLevel(level)
-        with contextlib.suppress(OSError):
-            _remove(temporary)
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error}") from error
+    with all_or_nothing(path) as beside, _told_nothing():
+        try:
+            if path.suffix == ".keras":
+                model.save(beside)
+            else:
+                form = "onnx" if path.suffix == ".onnx" else "tf_saved_model"
+                model.export(beside, format=form, input_signature=signature, verbose=False)
+        except tf.errors.OpError as error:
+            raise OSError(error.message) from error
     return path
 
 
-def exported_logits(path, images):
-    """What an exported model says: logits float32 ``[n, classes]`` for uint8 ``images``.
+@contextlib.contextmanager
+def _told_nothing():
+    """Without TensorFlow's words about where it writes, and Keras's about names that NumPy no longer has."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
-    Raises ``DataError`` for a path that holds no exported model, ``ImportError`` where the extra ``onnx`` is missing.
+
+def exported_logits(path, images):
+    """What an exported model says: logits float32 ``[n, classes]`` for uint8 ``images`` ``[n, rows, columns]``.
+
+    Raises ``DataError`` for a path that holds no exported model, ``ValueError`` for images that it cannot read,
+    ``ImportError`` where the extra ``onnx`` is missing.
     """
-    path = Path(path)
+    path = check_path("path", path)
     check_images(images)
+    if images.dtype != np.uint8:
+        raise ValueError(f"images have dtype {images.dtype}: an exported model reads uint8, 0..255")
     if path.suffix == ".onnx":
         _need("onnxruntime")
     try:
         answer = _load(path)
     except Exception as error:  # each of the three formats has errors of its own
         raise DataError(f"{path} holds no exported model that can be read ({error}): export it again") from error
-    return np.concatenate([answer(images[start : start + 1000]) for start in range(0, len(images), 1000)])
+    try:
+        return np.concatenate([answer(images[start : start + 1000]) for start in range(0, len(images), 1000)])
+    except Exception as error:
+        raise ValueError(f"{path} does not read images of {images.shape[1:]} pixels ({error})") from error
 
 
 def _load(path):
@@ -79,8 +99,6 @@ def _load(path):
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         return lambda images: session.run(None, {"images": images})[0]
     if path.suffix == ".keras":
-        import keras
-
         model = keras.saving.load_model(path)
         return lambda images: model.predict(images, batch_size=1000, verbose=0)
     model = tf.saved_model.load(str(path))
@@ -93,9 +111,7 @@ def predict_folder(model, folder):
     A file that is no picture of ink on paper has None for its digit and the reason for its probability. Raises
     ``DataError`` where there is no such folder or file, and for a folder without any PNG or JPEG file.
     """
-    from ..drawing import read_picture, to_mnist
-
-    folder = Path(folder)
+    folder = check_path("folder", folder)
     if not folder.exists():
         raise DataError(f"{folder} is not there: give a folder with pictures of one digit each, or one picture")
     paths = [folder]
@@ -103,29 +119,20 @@ def predict_folder(model, folder):
         paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURES)
     if not paths:
         raise DataError(f"{folder} holds no PNG or JPEG file: give a folder with pictures of one digit each")
-    images, rows = [], []
+    images, answers = {}, {}
     for path in paths:
         try:
-            images.append(to_mnist(read_picture(path)))
-            rows.append([path.name])
+            images[path.name] = to_mnist(read_picture(path))
         except ValueError as error:
-            rows.append([path.name, None, str(error)])
-    probabilities = iter(predict_probabilities(model, np.stack(images))) if images else None
-    for row in rows:
-        if len(row) == 1:
-            belief = next(probabilities)
-            row += [int(belief.argmax()), float(belief.max())]
-    return [tuple(row) for row in rows]
+            answers[path.name] = (None, str(error))
+    if images:
+        probabilities = predict_probabilities(model, np.stack(list(images.values())))
+        for name, belief in zip(images, probabilities, strict=True):
+            answers[name] = (int(belief.argmax()), float(belief.max()))
+    return [(path.name, *answers[path.name]) for path in paths]
 
 
 def _need(*packages):
     for package in packages:
         if not importlib.util.find_spec(package):
             raise ImportError(f"ONNX needs {package}, which is not installed: pip install 'lstm-mnist[onnx]'")
-
-
-def _remove(path):
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

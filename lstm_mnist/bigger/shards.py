@@ -1,101 +1,125 @@
 """More digits than fit into memory: TFRecord files, written and read as a stream.
 
-A folder of shards holds ``digits-00000-of-00010.tfrecord`` and so on, and ``shards.json``, written last, which lists
-them. The first record of a file is its header, in JSON; every further one is a digit: a byte for the label, then the
-pixels. TensorFlow's format adds a checksum to each record.
+A folder of shards holds ``digits-00000-of-00010.tfrecord`` and so on, and ``shards.json``, which says how many digits
+each of them has. The first record of a file is its header, in JSON, with its number among them; every further one is a
+digit: a byte for the label, then the pixels. TensorFlow's format adds a checksum to each record.
 """
 
 import contextlib
 import json
 import os
 import re
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ..data import DataError, check_images, check_labels, check_positive
+from ..checks import check_images, check_labels, check_path, check_positive, check_seed, check_whole
+from ..data import MAX_CLASSES
+from ..files import DataError, all_or_nothing
 from ..training import History, compute_gradients, make_train_steps
 
-VERSION = 1
+VERSION = 2
 INDEX = "shards.json"
+MOST_SHARDS = 99_999  # the names have five digits
 STEPS_PER_CALL = 10
-DAMAGE = (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError)
+FRAME = 16  # bytes that the format adds to each record: its length and two checksums
+REMEDY = "write the shards again"
 
 
 def write_shards(folder, batches, shards=10, num_classes=10):
     """Write the pairs ``(images, labels)`` of ``batches``, an iterable of uint8 arrays, to ``shards`` files.
 
-    Digits are dealt to the files in turn, and only one batch is held in memory. Returns the ``Shards``. Raises
-    ``ValueError`` for impossible arrays, or a folder that cannot be written or is not empty. A folder whose writing was
-    cut off has no ``shards.json``, and is refused when read.
+    Digits are dealt to the files in turn, and only one batch is held in memory. Returns the ``Shards``. The folder is
+    there as soon as it is whole, not before. Raises ``ValueError`` or ``TypeError`` for impossible arrays, or a folder
+    that is not empty, ``OSError`` where it cannot be written.
     """
-    check_positive("shards", shards)
-    folder = Path(folder)
+    folder = check_path("folder", folder)
+    shards = check_whole("shards", shards, 1, MOST_SHARDS)
+    num_classes = check_whole("num_classes", num_classes, 1, MAX_CLASSES)
+    if not _is_empty(folder):
+        raise ValueError(f"{folder} is not empty: choose another folder for the shards")
+    header = {"version": VERSION, "num_classes": num_classes, "shards": shards}
+    header["set"] = os.urandom(8).hex()  # tells these files from those of another writing
+    with all_or_nothing(folder) as beside:
+        beside.mkdir()
+        try:
+            shape, total = _write_files(beside, _pairs(batches), header)
+        except tf.errors.OpError as error:
+            raise OSError(error.message) from error
+        digits = [len(range(k, total, shards)) for k in range(shards)]  # dealt in turn
+        (beside / INDEX).write_text(json.dumps(header | {"shape": shape, "digits": digits}, indent=1))
+    return Shards(folder)
+
+
+def _is_empty(folder):
+    """Whether nothing that a person put there lies in the folder; hidden files are left by file managers."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise ValueError(f"{folder} is not empty: choose another folder for the shards")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return not folder.exists() or all(entry.name.startswith(".") for entry in folder.iterdir())
     except OSError as error:
-        raise ValueError(f"{folder} cannot be written: {error}") from error
-    names = [f"digits-{k:05d}-of-{shards:05d}.tfrecord" for k in range(shards)]
-    header, total = None, 0
+        raise OSError(f"{folder} cannot be written ({error}): choose another folder") from error
+
+
+def _pairs(batches):
+    """The batches one by one, once they are seen to be pairs."""
+    expected = "give pairs (images, labels), such as [(images, labels)]"
+    if not hasattr(batches, "__iter__"):
+        raise TypeError(f"batches are a {type(batches).__name__}: {expected}")
+    for batch in batches:
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise TypeError(f"batches hold a {type(batch).__name__}: {expected}")
+        yield batch
+
+
+def _write_files(folder, pairs, header):
+    """The files, without the index. Returns the shape of an image and the number of digits."""
+    shards, num_classes = header["shards"], header["num_classes"]
+    shape, total = None, 0
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(tf.io.TFRecordWriter(str(folder / name))) for name in names]
-        for images, labels in batches:
+        writers = [stack.enter_context(tf.io.TFRecordWriter(str(folder / _name(k, shards)))) for k in range(shards)]
+        for images, labels in pairs:
             check_images(images)
             check_labels(labels, len(images), num_classes)
-            if header is None:
-                header = {"version": VERSION, "shape": list(images.shape[1:]), "num_classes": num_classes}
-                header["set"] = os.urandom(8).hex()  # tells these files from those of another writing
-                for writer in writers:
-                    writer.write(json.dumps(header).encode())
-            if images.dtype != np.uint8 or list(images.shape[1:]) != header["shape"]:
-                raise ValueError(f"a batch holds {images.dtype} {images.shape[1:]}, not uint8 {header['shape']}")
-            for record in np.concatenate([np.uint8(labels)[:, None], images.reshape(len(images), -1)], axis=1):
+            if shape is None:
+                shape = list(images.shape[1:])
+                for k, writer in enumerate(writers):
+                    writer.write(json.dumps(header | {"shape": shape, "shard": k}).encode())
+            if images.dtype != np.uint8 or list(images.shape[1:]) != shape:
+                raise ValueError(f"a batch holds {images.dtype} {images.shape[1:]}, not uint8 {shape}")
+            pixels = np.asarray(images).reshape(len(images), -1)
+            for record in np.concatenate([np.asarray(labels, np.uint8)[:, None], pixels], axis=1):
                 writers[total % shards].write(record.tobytes())
                 total += 1
-    if header is None:
+    if shape is None:
         raise ValueError("there is no batch to write: give at least one")
-    files = {name: {"digits": len(range(k, total, shards))} for k, name in enumerate(names)}
-    for name in names:
-        files[name]["bytes"] = (folder / name).stat().st_size
-    temporary = folder / "shards.tmp"
-    temporary.write_text(json.dumps(header | {"files": files}, indent=1))
-    os.replace(temporary, folder / INDEX)
-    return Shards(folder)
+    return shape, total
+
+
+def _name(shard, shards):
+    return f"digits-{shard:05d}-of-{shards:05d}.tfrecord"
 
 
 class Shards:
     """A folder that ``write_shards`` made. ``len`` is the number of digits.
 
-    Raises ``DataError`` with the name of a file that is missing, cut short or of another version or writing.
+    ``files`` says of each file by name how many ``digits`` and ``bytes`` it has. Raises ``DataError`` with the name of
+    a file that is missing, cut short, in another's place, or of another version or writing.
     """
 
     def __init__(self, folder):
-        self.folder = Path(folder)
-        remedy = "write the shards again, into an empty folder"
-        try:
-            header = json.loads((self.folder / INDEX).read_text())
-            self.files = header.pop("files")
-            version, self.shape, self.num_classes = header["version"], tuple(header["shape"]), header["num_classes"]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{self.folder / INDEX} cannot be read ({error!r}): {remedy}") from error
-        if version != VERSION:
-            raise DataError(f"{self.folder / INDEX} is of version {version}, this program reads {VERSION}: {remedy}")
-        for name, promised in self.files.items():
-            path = self.folder / name
-            if not path.exists():
-                raise DataError(f"{path} is missing, one of {len(self.files)} shards: {remedy}")
-            own = _read_header(path)
-            if own != header:
-                differing = ", ".join(
-                    f"{key} {own.get(key)} and not {header[key]}" for key in header if own.get(key) != header[key]
-                )
-                raise DataError(f"{path} does not belong to the other shards, its header says {differing}: {remedy}")
-            if path.stat().st_size != promised["bytes"]:
-                raise DataError(f"{path} has {path.stat().st_size} bytes instead of {promised['bytes']}: {remedy}")
+        self.folder = check_path("folder", folder)
+        header, digits = _read_index(self.folder / INDEX)
+        self.shape, self.num_classes = tuple(header["shape"]), header["num_classes"]
+        self.files = {}
+        for shard, count in enumerate(digits):
+            own_header = header | {"shard": shard}
+            name = _name(shard, header["shards"])
+            size = _check_header(self.folder / name, own_header) + count * (FRAME + 1 + int(np.prod(self.shape)))
+            found = (self.folder / name).stat().st_size
+            if found != size:
+                raise DataError(f"{self.folder / name} has {found} bytes instead of {size}: {REMEDY}")
+            self.files[name] = {"digits": count, "bytes": size}
 
     def __len__(self):
         return sum(file["digits"] for file in self.files.values())
@@ -106,8 +130,9 @@ class Shards:
         Each time through, the files are put in another order and four are read side by side; of what they give,
         ``buffer`` digits at a time are shuffled. Batch ``n`` is a pure function of ``(seed, n)`` and ``buffer``.
         """
-        check_positive("batch_size", batch_size)
-        check_positive("buffer", buffer)
+        batch_size = check_positive("batch_size", batch_size)
+        buffer = check_positive("buffer", buffer)
+        seed = check_seed(seed)
         paths = tf.constant([str(self.folder / name) for name in self.files])
         size = 1 + int(np.prod(self.shape))
         shuffled = tf.random.experimental.stateless_shuffle
@@ -127,21 +152,51 @@ class Shards:
     def check(self):
         """Read every record; raise ``DataError`` with the name of the first file that is damaged."""
         for name, promised in self.files.items():
+            path = self.folder / name
             try:
-                found = sum(1 for _ in tf.data.TFRecordDataset(str(self.folder / name))) - 1
-                if found != promised["digits"]:
-                    raise DataError(f"it holds {found} digits, not {promised['digits']}")
-            except (*DAMAGE, DataError) as error:
-                message = (re.findall(r"\w+ record at \d+", str(error)) or [error])[0]
-                raise DataError(f"{self.folder / name} is damaged ({message}): write the shards again") from error
+                found = sum(1 for _ in tf.data.TFRecordDataset(str(path))) - 1
+            except tf.errors.OpError as error:
+                place = re.search(r"\w+ record at \d+", error.message)
+                raise DataError(f"{path} is damaged ({place[0] if place else error.message}): {REMEDY}") from error
+            if found != promised["digits"]:
+                raise DataError(f"{path} is damaged (it holds {found} digits, not {promised['digits']}): {REMEDY}")
 
 
-def _read_header(path):
+def _read_index(path):
+    """The header that all files share, and how many digits each of them has."""
     try:
-        first = next(iter(tf.data.TFRecordDataset(str(path)).take(1))).numpy()
-        return dict(json.loads(first))
-    except (*DAMAGE, StopIteration, ValueError, TypeError) as error:
-        raise DataError(f"{path} opens with no header: it is damaged or no shard; write the shards again") from error
+        header = json.loads(path.read_text())
+        digits = header.pop("digits")
+        if header["version"] != VERSION:
+            raise ValueError(f"it is of version {header['version']}, this program reads {VERSION}")
+        if not set(header) == {"version", "num_classes", "shards", "set", "shape"}:
+            raise ValueError(f"its keys are {sorted(header)}")
+        for size in header["shape"]:
+            check_positive("shape", size)
+        if len(header["shape"]) != 2 or len(digits) != check_whole("shards", header["shards"], 1, MOST_SHARDS):
+            raise ValueError(f"shape {header['shape']}, digits of {len(digits)} shards of {header['shards']}")
+        for count in digits:
+            check_whole("digits", count, 0, 2**53)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read ({error!r}): {REMEDY}, into an empty folder") from error
+    return header, digits
+
+
+def _check_header(path, expected):
+    """The size of a file's header in bytes; ``DataError`` where the file is missing or has another header."""
+    try:
+        if not path.exists():
+            raise DataError(f"{path} is missing, one of {expected['shards']} shards: {REMEDY}")
+        record = next(iter(tf.data.TFRecordDataset(str(path)).take(1))).numpy()
+        found = dict(json.loads(record))
+    except (tf.errors.OpError, OSError, StopIteration, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} opens with no header: it is damaged or no shard; {REMEDY}") from error
+    for key, value in expected.items():
+        if found.get(key) != value:
+            raise DataError(
+                f"{path} does not belong here, its header says {key} {found.get(key)} and not {value}: {REMEDY}"
+            )
+    return FRAME + len(record)
 
 
 def train_on_stream(
@@ -163,7 +218,7 @@ def train_on_stream(
     stream = shards.stream(batch_size, seed, buffer).take(steps).batch(STEPS_PER_CALL)
     try:
         history = [train_steps(images, labels).numpy() for images, labels in stream]
-    except DAMAGE:
+    except tf.errors.OpError:
         Shards(shards.folder).check()
         raise
     optimizer.finalize_variable_values(model.trainable_variables)
