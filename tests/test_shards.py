@@ -273,5 +273,9 @@ def test_impossible_training_is_named(shards):
         train_on_stream(lstm_mnist.LSTMClassifier(8, num_features=14), shards, 5)
     with pytest.raises(ValueError, match=r"labels lie in 9\.\.9: expected 0\.\.4"):
         train_on_stream(lstm_mnist.LSTMClassifier(8, num_classes=5), shards, 5)
+    with pytest.raises(TypeError, match=r"shards are a str: give those of write_shards, or Shards\(folder\)"):
+        train_on_stream(small_model(), str(shards.folder), 5)
+    with pytest.raises(TypeError, match="optimizer is 'adam'"):
+        train_on_stream(small_model(), shards, 5, optimizer="adam")
     with pytest.raises(ValueError, match="buffer is 0"):
         shards.stream(buffer=0)

@@ -68,7 +68,28 @@ def test_a_worker_that_fails_is_quoted_and_all_are_stopped(tmp_path):
     ):
         workers.wait(200)
     assert workers.processes[0].poll() == 1
-    assert not os.path.exists(workers.folder.name)
+
+
+@pytest.mark.parametrize(
+    ("orders", "message"),
+    [
+        ({"implementation": "plian"}, "implementation is 'plian': use 'fast' or 'plain'"),
+        ({"steps": 2.5}, "steps is 2.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"batch_size": None}, "batch_size is None"),
+        ({"checkpoint_every": 0}, "checkpoint_every is 0"),
+    ],
+)
+def test_impossible_orders_are_named_before_any_process_starts(orders, message):
+    with pytest.raises(ValueError, match=message):
+        Workers(2, **orders)
+
+
+def test_an_impossible_time_limit_is_named():
+    with Workers(1, **ORDERS) as workers:
+        for limit in (0, -1, float("nan"), None):
+            with pytest.raises(ValueError, match="time_limit is"):
+                workers.wait(limit)
 
 
 def test_workers_too_slow_for_the_time_limit_are_stopped():
@@ -98,6 +119,7 @@ def test_no_worker_outlives_the_process_that_started_it(end, tmp_path):
     while left := [worker for worker in workers if is_running(worker)]:
         assert time.monotonic() < limit, [os.kill(worker, signal.SIGKILL) for worker in left]
         time.sleep(0.1)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix] == ["sitecustomize.py"]  # not __pycache__
 
 
 def is_running(pid):

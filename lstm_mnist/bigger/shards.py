@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import check_images, check_labels, check_path, check_positive, check_seed, check_whole
-from ..data import MAX_CLASSES
+from ..data import MAX_CLASSES, Split
 from ..files import DataError, all_or_nothing
-from ..training import History, compute_gradients, make_train_steps
+from ..training import History, check_arguments, compute_gradients, make_train_steps
 
 VERSION = 2
 INDEX = "shards.json"
@@ -204,12 +204,13 @@ def train_on_stream(
 ):
     """Like ``train``, on ``shards``: memory does not grow with their size. Returns the ``History``.
 
-    For a model of a strategy give ``compute=share_out(strategy)``. Raises ``DataError`` with the name of a shard that
-    turns out to be damaged.
+    For a model of a strategy give ``compute=share_out(strategy)``. Raises ``TypeError`` or ``ValueError`` as ``train``
+    does, ``DataError`` with the name of a shard that turns out to be damaged.
     """
-    check_positive("steps", steps)
-    model.check(np.zeros((1, *shards.shape), np.uint8))
-    check_labels([shards.num_classes - 1], 1, model.num_classes)
+    if not isinstance(shards, Shards):
+        raise TypeError(f"shards are a {type(shards).__name__}: give those of write_shards, or Shards(folder)")
+    blank = Split(np.zeros((1, *shards.shape), np.uint8), [shards.num_classes - 1], shards.num_classes)
+    check_arguments(model, blank, steps, batch_size, optimizer)
     with model.distribute_strategy.scope():
         if optimizer is None:
             optimizer = keras.optimizers.Adam(learning_rate=0.001)

@@ -9,16 +9,16 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import time
-from pathlib import Path
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from ..checkpoints import Checkpoints
-from ..data import check_positive, load_mnist
+from ..checks import check_number, check_path, check_positive, check_seed
+from ..data import load_mnist
 from ..lstm import LSTMClassifier
 from ..processes import Child, end_with_parent, peak_memory
 from . import cluster
@@ -62,15 +62,22 @@ class Workers:
         checkpoint_folder=None,
         checkpoint_every=1000,
     ):
-        check_positive("count", count)
-        folder = checkpoint_folder and str(Path(checkpoint_folder).absolute())
-        orders = {"num_hidden": num_hidden, "implementation": implementation, "seed": seed}
-        orders["settings"] = {"steps": steps, "batch_size": batch_size, "seed": seed}
-        orders |= {"checkpoint_folder": folder, "checkpoint_every": checkpoint_every}
-        self.folder = tempfile.TemporaryDirectory()
-        self.children = []
-        orders["folder"] = self.folder.name
+        if implementation not in ("fast", "plain"):
+            raise ValueError(f"implementation is {implementation!r}: use 'fast' or 'plain'")
+        count = check_positive("count", count)
+        orders = {
+            "num_hidden": check_positive("num_hidden", num_hidden),
+            "implementation": implementation,
+            "seed": check_seed(seed),
+            "steps": check_positive("steps", steps),
+            "batch_size": check_positive("batch_size", batch_size),
+            "checkpoint_folder": None,
+            "checkpoint_every": check_positive("checkpoint_every", checkpoint_every),
+        }
+        if checkpoint_folder is not None:
+            orders["checkpoint_folder"] = str(check_path("checkpoint_folder", checkpoint_folder).absolute())
         command = [sys.executable, "-c", "from lstm_mnist.bigger import workers; workers.work()", json.dumps(orders)]
+        self.children = []
         try:
             for config in cluster_configs(count):
                 self.children.append(Child(command, {"TF_CONFIG": config, "LSTM_MNIST_PROGRESS": "0"}))
@@ -90,19 +97,23 @@ class Workers:
 
     def wait(self, time_limit=600):
         """Their ``Run`` when all have ended well; raise ``WorkerError`` as soon as one has not."""
-        end = time.monotonic() + time_limit
-        while None in (codes := [process.poll() for process in self.processes]) and not any(codes):
-            if time.monotonic() > end:
-                raise cluster.WorkerError(f"the workers were not done after {time_limit:g} s: all of them were stopped")
-            time.sleep(0.05)
-        if any(codes):
-            time.sleep(0.5)  # who fails first need not be the one to blame: others lose it
-            raise cluster.WorkerError(self._last_words([process.poll() for process in self.processes]))
-        folder = Path(self.folder.name)
-        with np.load(folder / "result.npz") as result:
-            history, *weights = (result[name] for name in result.files)
-        shares = [json.loads((folder / f"share{n}.json").read_text()) for n in range(len(self.processes))]
-        return Run(history, weights, shares)
+        time_limit = check_number("time_limit", time_limit, most=cluster.DAY)
+        with ThreadPoolExecutor(len(self.children)) as pool:
+            answers = [pool.submit(child.answer) for child in self.children]
+            try:
+                _, unfinished = wait(answers, time_limit, return_when=FIRST_EXCEPTION)
+                if any(answer.done() and answer.exception() for answer in answers):
+                    time.sleep(0.5)  # who fails first need not be the one to blame: others lose it
+                    raise cluster.WorkerError(self._last_words([process.poll() for process in self.processes]))
+                if unfinished:
+                    limit = f"{time_limit:g} s"
+                    raise cluster.WorkerError(f"the workers were not done after {limit}: all of them were stopped")
+            except BaseException:
+                self.stop()  # which ends the waiting for answers
+                raise
+        told = [answer.result() for answer in answers]
+        history, *weights = (np.array(array, np.float32) for array in told[0]["arrays"])
+        return Run(history, weights, [answer["share"] for answer in told])
 
     def _last_words(self, codes):
         for n, code in enumerate(codes):
@@ -117,7 +128,6 @@ class Workers:
             child.process.kill()  # all at once, before any is waited for
         for child in self.children:
             child.stop()
-        self.folder.cleanup()
 
 
 def cluster_configs(count):
@@ -140,8 +150,21 @@ def free_ports(count):
 # --- a worker's process --------------------------------------------------------------------------------------------
 
 
-def _train_as_ordered(folder, seed, num_hidden, implementation, settings, checkpoint_folder, checkpoint_every):
-    """The chief leaves ``result.npz`` in the folder, every worker what its share was."""
+def work():
+    """The whole life of a worker process that ``Workers`` started: it trains and answers with a line of JSON."""
+    answers = os.fdopen(os.dup(1), "w")
+    end_with_parent()
+    status = 0
+    try:
+        print(json.dumps(_train_as_ordered(**json.loads(sys.argv[1]))), file=answers, flush=True)
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        status = 1
+    os._exit(status)  # TensorFlow would wait for lost workers before it ends
+
+
+def _train_as_ordered(num_hidden, implementation, seed, steps, batch_size, checkpoint_folder, checkpoint_every):
+    """What this worker's share was, and from the chief the history and the final weights."""
     if hasattr(signal, "alarm"):
         signal.alarm(600)  # ends the process even while TensorFlow waits for the others
     strategy = cluster.worker_strategy(time_limit=300)  # a busy machine takes minutes to import TensorFlow twice
@@ -151,25 +174,16 @@ def _train_as_ordered(folder, seed, num_hidden, implementation, settings, checkp
     with strategy.scope():
         model = LSTMClassifier(num_hidden)
     model.lstm.implementation = implementation
+    watchers = []
+    if checkpoint_folder:
+        watchers.append(Checkpoints(checkpoint_folder, checkpoint_every))
     start = time.perf_counter()
-    watchers = [Checkpoints(checkpoint_folder, checkpoint_every)] if checkpoint_folder else []
-    history = train_shared(strategy, model, load_mnist().train, watchers=watchers, **settings)
-    n, size = strategy.cluster_resolver.task_id, settings["batch_size"] // strategy.num_replicas_in_sync
+    history = train_shared(strategy, model, load_mnist().train, steps, batch_size, seed, watchers=watchers)
+    seconds = time.perf_counter() - start
+    n, size = strategy.cluster_resolver.task_id, batch_size // strategy.num_replicas_in_sync
     share = {"images": [n * size, (n + 1) * size], "steps": len(history.loss)}
-    share |= {"seconds": time.perf_counter() - start, "peak_memory_mb": peak_memory()}
-    (Path(folder) / f"share{n}.json").write_text(json.dumps(share))
+    share |= {"seconds": seconds, "peak_memory_mb": peak_memory()}
+    arrays = []
     if is_chief(strategy):
-        weights = {f"weight {k}": array for k, array in enumerate(model.get_weights())}
-        np.savez(Path(folder) / "result.npz", history=np.stack(history), **weights)
-
-
-def work():
-    """The whole life of a worker process that ``Workers`` started."""
-    end_with_parent()
-    status = 0
-    try:
-        _train_as_ordered(**json.loads(sys.argv[1]))
-    except Exception as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        status = 1
-    os._exit(status)  # TensorFlow would wait for lost workers before it ends
+        arrays = [np.stack(history), *model.get_weights()]
+    return {"share": share, "arrays": [array.tolist() for array in arrays]}
