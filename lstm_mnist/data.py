@@ -26,6 +26,7 @@ OFFICIAL_DIGESTS = {
 MAX_CLASSES = 256  # labels are kept as uint8
 LAST_BATCH = 2**63 - 1
 IDX_UINT8 = 0x08  # the type code in the third byte of an IDX file
+MAX_IDX_DIMS = 255  # the fourth byte is the rank
 MAX_IDX_BYTES = 1_000_000_000  # the largest of MNIST's relatives, EMNIST by class, has 640 million pixels
 
 
@@ -197,6 +198,8 @@ def read_idx(path, num_dims):
 
     Raises ``DataError`` for a file of another kind, or one that does not hold what it announces.
     """
+    path = check_path("path", path)
+    num_dims = check_whole("num_dims", num_dims, 1, MAX_IDX_DIMS)
     magic = struct.pack(">HBB", 0, IDX_UINT8, num_dims)
     try:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:

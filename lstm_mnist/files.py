@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .checks import check_path
+
 
 class DataError(ValueError):
     """A data or weights file that cannot be used; the message names the file, the fault and the remedy."""
@@ -21,7 +23,7 @@ def all_or_nothing(path):
     folder ``.unfinished-…`` in the folder of ``path``, under the name of ``path``; a killed process leaves that behind.
     A folder replaces a folder only. Raises ``OSError`` with the name of ``path`` where it cannot be written.
     """
-    path = Path(path)
+    path = check_path("path", path)
     place = Path(os.path.realpath(path))  # a link keeps leading there
     try:
         if place.exists() and not (place.is_file() or place.is_dir()):

@@ -57,9 +57,11 @@ def write_table(path, rows):
 
     Raises ``ValueError`` where there are no rows or their keys differ.
     """
-    if not rows:
-        raise ValueError(f"{path}: there are no rows to write")
+    if not isinstance(rows, list) or not rows:
+        raise ValueError(f"{path}: rows are {rows!r}, give a list of at least one dict")
     for row in rows:
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}: a row is {row!r}, give a dict of its columns")
         if row.keys() != rows[0].keys():
             raise ValueError(f"{path}: a row has the columns {list(row)}, the first one {list(rows[0])}")
     with all_or_nothing(path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
