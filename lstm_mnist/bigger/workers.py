@@ -17,12 +17,14 @@ import keras
 import numpy as np
 
 from ..checkpoints import Checkpoints
-from ..checks import check_number, check_path, check_positive, check_seed
+from ..checks import check_number, check_path, check_positive, check_seed, check_whole
 from ..data import load_mnist
 from ..lstm import LSTMClassifier
 from ..processes import Child, end_with_parent, peak_memory
 from . import cluster
 from .sharing import is_chief, train_shared
+
+MOST_WORKERS = 100  # on one machine
 
 
 class Run(NamedTuple):
@@ -64,7 +66,7 @@ class Workers:
     ):
         if implementation not in ("fast", "plain"):
             raise ValueError(f"implementation is {implementation!r}: use 'fast' or 'plain'")
-        count = check_positive("count", count)
+        count = check_whole("count", count, 1, MOST_WORKERS)
         orders = {
             "num_hidden": check_positive("num_hidden", num_hidden),
             "implementation": implementation,
@@ -77,10 +79,13 @@ class Workers:
         if checkpoint_folder is not None:
             orders["checkpoint_folder"] = str(check_path("checkpoint_folder", checkpoint_folder).absolute())
         command = [sys.executable, "-c", "from lstm_mnist.bigger import workers; workers.work()", json.dumps(orders)]
-        self.children = []
+        self.children, self.answers = [], []
+        self.readers = ThreadPoolExecutor(count)  # a worker's answer is longer than its pipe holds
         try:
             for config in cluster_configs(count):
-                self.children.append(Child(command, {"TF_CONFIG": config, "LSTM_MNIST_PROGRESS": "0"}))
+                child = Child(command, {"TF_CONFIG": config, "LSTM_MNIST_PROGRESS": "0"})
+                self.children.append(child)
+                self.answers.append(self.readers.submit(child.answer))
         except BaseException:
             self.stop()
             raise
@@ -98,20 +103,13 @@ class Workers:
     def wait(self, time_limit=600):
         """Their ``Run`` when all have ended well; raise ``WorkerError`` as soon as one has not."""
         time_limit = check_number("time_limit", time_limit, most=cluster.DAY)
-        with ThreadPoolExecutor(len(self.children)) as pool:
-            answers = [pool.submit(child.answer) for child in self.children]
-            try:
-                _, unfinished = wait(answers, time_limit, return_when=FIRST_EXCEPTION)
-                if any(answer.done() and answer.exception() for answer in answers):
-                    time.sleep(0.5)  # who fails first need not be the one to blame: others lose it
-                    raise cluster.WorkerError(self._last_words([process.poll() for process in self.processes]))
-                if unfinished:
-                    limit = f"{time_limit:g} s"
-                    raise cluster.WorkerError(f"the workers were not done after {limit}: all of them were stopped")
-            except BaseException:
-                self.stop()  # which ends the waiting for answers
-                raise
-        told = [answer.result() for answer in answers]
+        _, unfinished = wait(self.answers, time_limit, return_when=FIRST_EXCEPTION)
+        if any(answer.done() and answer.exception() for answer in self.answers):
+            time.sleep(0.5)  # who fails first need not be the one to blame: others lose it
+            raise cluster.WorkerError(self._last_words([process.poll() for process in self.processes]))
+        if unfinished:
+            raise cluster.WorkerError(f"the workers were not done after {time_limit:g} s: all of them were stopped")
+        told = [answer.result() for answer in self.answers]
         history, *weights = (np.array(array, np.float32) for array in told[0]["arrays"])
         return Run(history, weights, [answer["share"] for answer in told])
 
@@ -126,12 +124,14 @@ class Workers:
         """End every process that has not ended, and wait until it has."""
         for child in self.children:
             child.process.kill()  # all at once, before any is waited for
+        self.readers.shutdown()
         for child in self.children:
             child.stop()
 
 
 def cluster_configs(count):
     """``TF_CONFIG`` of each of ``count`` workers on free ports of this machine."""
+    count = check_whole("count", count, 1, MOST_WORKERS)
     addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
     return [
         json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": n}}) for n in range(count)
@@ -140,6 +140,7 @@ def cluster_configs(count):
 
 def free_ports(count):
     """Ports of loopback on which nobody listens now."""
+    count = check_whole("count", count, 1, MOST_WORKERS)
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for free in sockets:
