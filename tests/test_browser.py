@@ -431,6 +431,8 @@ def test_the_pad_reads_while_the_kernel_is_busy(open_notebook):
     run_cell(page, 3)
     pad.draw(DRAWN[5, "plain"])
     pad.says("I read a 5")
-    assert page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status") == "busy"
+    status = "jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"
+    assert page.evaluate(status) == "busy"
+    page.wait_for_function(f"{status} == 'idle'")  # the widget sends what was drawn meanwhile
     run_cell(page, 4)
     page.get_by_text("kernel: DigitPad(").filter(has_text="I read a 5").wait_for(timeout=30_000)
