@@ -10,12 +10,12 @@ BEND_POINTS = 5  # a bend is drawn at 5 x 5 points and smooth in between
 
 
 def distort(images, seed, amount=1.0, degrees=12.0, scale=0.12, shear=0.2, shift=2.5, bend=0.6):
-    """A random change for each of ``images`` ``[batch, rows, columns]``: float32 of the same shape, 0..1.
+    """A random change for each image: an affine map about the centre and an elastic bend (Simard et al. 2003).
 
-    An affine map about the centre and an elastic bend (Simard et al. 2003), read from the image in one go.
-    ``seed`` is two integers: the same seed, the same changes. ``degrees``, ``scale``, ``shear`` and ``shift`` (pixels)
-    are the largest turn, change of size, slant and shift, ``bend`` (pixels) the standard deviation of a bend.
-    ``amount`` scales them all; 0 leaves the images alone.
+    ``images`` ``[batch, rows, columns]`` are uint8, or float in 0..1; the result is float32 in 0..1 of the same shape.
+    ``seed`` is two integers: the same seed, the same changes. ``degrees`` is the largest turn, ``scale`` the largest
+    change of size as a share, ``shear`` the largest slant in columns a row, ``shift`` the largest shift in pixels, and
+    ``bend`` the standard deviation of a bend's points in pixels. ``amount`` scales all of them; 0 changes nothing.
     """
     pixels = tf.cast(images, tf.float32) / (255 if images.dtype == tf.uint8 else 1)
     batch, rows, columns = tf.unstack(tf.shape(pixels))
@@ -27,15 +27,16 @@ def distort(images, seed, amount=1.0, degrees=12.0, scale=0.12, shear=0.2, shift
     turned_x = tf.cos(angle) * (x + slant * y) - tf.sin(angle) * y
     points = tf.random.stateless_normal([batch, BEND_POINTS, BEND_POINTS, 2], seed)
     bend = amount * bend * tf.image.resize(points, [rows, columns], "bicubic")
-    return _sample(
-        pixels,
-        turned_y / (1 + scale * draws[2]) + shift * draws[3] + bend[..., 0] - y[0],
-        turned_x / (1 + scale * draws[4]) + shift * draws[5] + bend[..., 1] - x[0, 0],
-    )
+    from_y = turned_y / (1 + scale * draws[2]) + shift * draws[3] + bend[..., 0] - y[0]
+    from_x = turned_x / (1 + scale * draws[4]) + shift * draws[5] + bend[..., 1] - x[0, 0]
+    return _read_between(pixels, from_y, from_x)
 
 
-def _sample(pixels, y, x):
-    """``pixels`` read at the places ``y``, ``x`` between them, linearly; 0 outside."""
+def _read_between(pixels, y, x):
+    """What ``pixels`` ``[batch, rows, columns]`` hold at the places ``y``, ``x`` of the same shape, in pixels.
+
+    Between pixels it is their linear mean; outside the image it is 0.
+    """
     batch, rows, columns = tf.unstack(tf.shape(pixels))
     padded = tf.reshape(tf.pad(pixels, [[0, 0], [1, 2], [1, 2]]), [-1])
     width = columns + 3
@@ -51,7 +52,7 @@ def _sample(pixels, y, x):
 
 
 def on_changed(change, compute=compute_gradients):
-    """A ``compute`` for ``train`` that shows the model ``change(images, n)`` of batch ``n`` in place of its images.
+    """A ``compute`` for ``train``: in step ``n`` the model sees ``change(images, n)`` in place of the images.
 
     ``change`` maps uint8 images ``[batch, rows, columns]`` to uint8, or float in 0..1, of the same shape.
     """
