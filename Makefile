@@ -26,7 +26,7 @@ notebooks: $(VENV)/installed ## run all notebooks and store their outputs
 timings: $(VENV)/installed ## measure each notebook's minutes and memory, for README and the notebooks' heads
 	$(QUIET) $(BIN)/python -m lstm_mnist timings --keep
 
-RECIPES := 2019 quick every_row best_every_row scheduled distorted lstm_128 rnn_128 rnn_same_parameters open_i open_f open_o \
+RECIPES := 2019 quick every_row best_every_row falling longer_falling scheduled distorted lstm_128 rnn_128 rnn_same_parameters open_i open_f open_o \
 	logistic_regression mlp rnn gru two_layers bidirectional four_ways convolutional columns rows_and_columns patches shuffled_rows
 weights: $(VENV)/installed ## train the shipped weights and the ledger's other runs anew (hours)
 	for run in $(RECIPES) "best --together" "renet --seeds 0 1 2 --together"; do \

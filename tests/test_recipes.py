@@ -58,6 +58,8 @@ def test_the_rate_climbs_for_a_tenth_and_falls_to_nothing():
         ("2019", 5000, None, False),
         ("quick", 1100, 0.005, False),
         ("gru", 1100, 0.005, False),
+        ("falling", 5000, 0.001, False),
+        ("longer_falling", 12_000, 0.001, False),
         ("scheduled", 12_000, recipes.searched()["peak"], False),
         ("distorted", 12_000, recipes.searched()["peak"], True),
         ("best", 12_000, recipes.searched()["peak"], True),

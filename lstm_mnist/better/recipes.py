@@ -120,6 +120,8 @@ SHORT = Recipe(steps=2000)
 
 RECIPES = {
     "2019": Recipe(as_in_2019),
+    "falling": Recipe(peak=0.001),
+    "longer_falling": Recipe(steps=12_000, peak=0.001),
     "scheduled": replace(BEST, changes={}, fade=0.0),
     "distorted": replace(BEST, fade=0.0),
     "best": BEST,
