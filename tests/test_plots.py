@@ -157,7 +157,7 @@ def test_probabilities_mark_the_answer():
 
 
 def test_halving_marks_the_run_that_won():
-    fig = plots.halving({3: ([10], [0.5]), 1: ([10, 20], [0.4, 0.3]), 2: ([10, 20, 40], [0.4, 0.2, 0.1])})
+    fig = plots.halving({3: ([10], [0.5]), 1: ([10, 20], [0.4, 0.3]), 2: ([10, 20, 40], [0.4, 0.2, 0.1])}, kept=2)
     (ax,) = fig.axes
     assert [list(line.get_xdata()) for line in ax.lines] == [[10], [10, 20], [10, 20, 40]]
     assert [to_hex(line.get_color()) == to_hex(plots.RED) for line in ax.lines] == [False, False, True]

@@ -5,19 +5,17 @@ from matplotlib.ticker import LogLocator
 from .style import GREY, RED, new_figure
 
 
-def halving(runs, xlabel="steps", ylabel="loss on the validation split"):
-    """Runs that stop early or go on, ``{name: (steps, losses)}``; the last name is the one that won."""
+def halving(runs, kept, xlabel="steps", ylabel="loss on the validation split"):
+    """Runs that stop early or go on, ``{name: (steps, losses)}``; the one named ``kept`` won."""
     fig, ax = new_figure(8, 3.4)
-    *others, best = runs
-    for name in others:
-        ax.plot(
-            *runs[name], "o-", color=GREY, markersize=3, linewidth=1, label="dropped" if name == others[0] else None
-        )
-    ax.plot(*runs[best], "s-", color=RED, linewidth=2, label=f"setting {best}, kept to the end")
-    steps = sorted({step for run in runs.values() for step in run[0]})
-    ax.set(
-        xlabel=xlabel, ylabel=ylabel, yscale="log", xscale="log", xticks=steps, xticklabels=[f"{n:,}" for n in steps]
-    )
+    for name, (steps, losses) in runs.items():
+        if name != kept:
+            ax.plot(steps, losses, "o-", color=GREY, markersize=3, linewidth=1)
+    ax.lines[0].set_label("dropped")
+    steps, losses = runs[kept]
+    ax.plot(steps, losses, "s-", color=RED, linewidth=2, label=f"setting {kept}, kept to the end")
+    ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log", yscale="log")
+    ax.set_xticks(steps, [f"{step:,}" for step in steps])
     ax.minorticks_off()
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     ax.yaxis.set_major_formatter("{x:g}")
