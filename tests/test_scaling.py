@@ -1,5 +1,6 @@
 """What ``workers --measure`` makes of its turns, without timing anything that matters."""
 
+import contextlib
 import json
 
 import pytest
@@ -24,7 +25,7 @@ class Arrangement(scaling.Side):
     """``scaling.Side`` with made-up children, a core each: the second is twice as slow as the first."""
 
     def __init__(self, kind, cores):
-        super().__init__(kind, [])
+        self.stack = contextlib.ExitStack()
         self.children = [Answering(n + 1) for n, _ in enumerate(cores)]
 
 
