@@ -266,6 +266,7 @@ const STYLE = `
 
 const number = (value, digits = 3) => value.toFixed(digits).replace("-", "−");
 const mix = (colour, share) => colour.map((part) => Math.round(255 + (part - 255) * share)); // white where share is 0
+const sumOf = (parts) => parts.map((part) => number(part, 2)).join(" + ").replaceAll("+ −", "− ");
 const percent = (value) => `${Math.round(100 * value)}%`;
 const withArticle = (digit) => `${/^(8|11$|18$)/.test(digit) ? "an" : "a"} ${digit}`;
 
@@ -519,7 +520,7 @@ export function show(place, data, saved = () => {}) {
     if (name === "h") return `${place}h = o · tanh(c) = ${value("o")} · tanh(${value("c")}) = ${value("h")}`;
     const parts = network.parts(image, states[0].h, t, ["i", "f", "candidate", "o"].indexOf(name), cell);
     const sum = parts.reduce((total, part) => total + part), bend = name === "candidate" ? "tanh" : "σ";
-    return `${place}${name} = ${bend}(x·W + h before·U + b) = ${bend}(${parts.map((part) => number(part, 2)).join(" + ")}) = ` +
+    return `${place}${name} = ${bend}(x·W + h before·U + b) = ${bend}(${sumOf(parts)}) = ` +
       `${bend}(${number(sum, 2)}) = ${value(name)}`;
   }
 
