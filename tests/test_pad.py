@@ -54,6 +54,14 @@ def test_a_replayed_digit_is_prepared_and_read(model):
     assert pad.note == f"I read a 7 ({pad.probabilities[-1, 7]:.0%})."
 
 
+def test_a_recorded_pen_comes_with_its_strokes(model):
+    thick = next(d for d in DRAWN if d.way == "thick")
+    pad = DigitPad(model)
+    pad.replay(thick)
+    assert np.array_equal(pad.image, to_mnist(rasterise(thick.strokes, thick.pen_width)))
+    assert not np.array_equal(pad.image, to_mnist(rasterise(thick.strokes)))
+
+
 def test_an_8_has_its_article(model):
     pad = DigitPad(model)
     pad.replay(EIGHT)
