@@ -137,6 +137,12 @@ def test_known_mistakes_are_mistakes_and_test_digits_are_one_of_each(model):
         assert answer != test.labels[number]
 
 
+def test_two_networks_are_handed_over_by_name(model):
+    networks = pad_data(model, load_pretrained("2019"))["networks"]
+    assert [network["name"] for network in networks] == [NETWORK, "2019"]
+    assert networks[0]["weights"] != networks[1]["weights"]
+
+
 # The page
 
 
