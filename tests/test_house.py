@@ -9,7 +9,7 @@ from of_tests.rooms import LESSONS, NUMBER, ROOMS, room_of
 
 WITHOUT_ROOM = {0: "the map of all rooms", 7: "the 2019 program beside today's, all in the notebook"}
 #: what every room may use, and what these may use themselves
-FOUNDATIONS = {"files": set(), "checks": set(), "processes": set(), "plots": {"files"}}
+FOUNDATIONS = {"checks": set(), "files": {"checks"}, "processes": set(), "plots": {"checks", "files"}}
 ONE_EXCEPTION = ("lstm", "faster")  # the layer calls the quick arithmetic at one place
 LAST = ["commands", "__main__"]  # what only a command needs
 
