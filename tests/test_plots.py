@@ -140,11 +140,13 @@ def test_confusion_has_true_digits_downwards():
 
 def test_reliability_draws_accuracy_over_confidence():
     result = evaluation.Calibration(np.array([0.2, 0.9]), np.array([0.1, 0.8]), np.array([5, 7]), 0.1)
-    top, bottom = plots.reliability(result).axes
-    np.testing.assert_array_equal(top.lines[1].get_xdata(), result.confidence)
-    np.testing.assert_array_equal(top.lines[1].get_ydata(), result.accuracy)
+    top, bottom = plots.reliability(result, np.array([0.05, 0.6]), np.array([0.4, 0.9])).axes
+    points, _, (intervals,) = top.containers[0]
+    np.testing.assert_array_equal(points.get_xdata(), result.confidence)
+    np.testing.assert_array_equal(points.get_ydata(), result.accuracy)
+    np.testing.assert_allclose([ends[:, 1] for ends in intervals.get_segments()], [[0.05, 0.4], [0.6, 0.9]])
     assert [bar.get_height() for bar in bottom.patches] == [5, 7]
-    assert legend(top) == ["perfectly calibrated", "the network"]
+    assert legend(top) == ["perfectly calibrated", "the network, with 95 % interval"]
 
 
 def test_probabilities_mark_the_answer():

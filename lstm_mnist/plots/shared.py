@@ -45,12 +45,15 @@ def intervals(names, centres, lows, highs, xlabel="accuracy"):
     return fig
 
 
-def reliability(calibration):
-    """Confidence against accuracy, bin by bin, over the number of answers in each bin."""
+def reliability(calibration, low, high):
+    """Confidence against accuracy, bin by bin, with the ends ``low``, ``high`` ``[bins]`` of each accuracy's interval,
+    over the number of answers in each bin."""
     fig, (top, bottom) = new_figure(6, 4.6, rows=2, sharex=True, height_ratios=(3, 1))
     bins = len(calibration.count)
+    accuracy = calibration.accuracy
     top.plot([0, 1], [0, 1], "--", color=GREY, label="perfectly calibrated")
-    top.plot(calibration.confidence, calibration.accuracy, "o-", color=BLUE, label="the network")
+    top.errorbar(calibration.confidence, accuracy, yerr=[accuracy - low, high - accuracy], fmt="o", color=BLUE,
+                 capsize=4, label="the network, with 95 % interval")  # fmt: skip
     top.set(ylabel="accuracy in the bin", ylim=(-0.03, 1.03))
     top.legend(loc="upper left")
     bottom.bar((np.arange(bins) + 0.5) / bins, calibration.count, 0.9 / bins, color=SKY)
@@ -60,7 +63,8 @@ def reliability(calibration):
 
 def probabilities(image, values, label=None):
     """One digit and the probability of each answer."""
-    fig, (left, right) = new_figure(7, 2.2, columns=2, width_ratios=(1, 3))
+    fig, (left, right) = new_figure(7, 2.2, columns=2, width_ratios=(1, 3.2))
+    fig.get_layout_engine().set(wspace=0.06)  # else the right one's label touches the digit's frame
     show_image(left, image, None if label is None else f"true digit: {label}")
     bars = right.bar(range(len(values)), values, color=[ORANGE if v == max(values) else SKY for v in values])
     right.bar_label(bars, [f"{v:.3f}" for v in values], fontsize=8)
