@@ -1,23 +1,72 @@
+"""A run in a folder: what it goes on from, and what it refuses."""
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import time
+
 import keras
 import numpy as np
 import pytest
 
 import lstm_mnist
+from lstm_mnist.better.distortions import distort, on_changed
+from lstm_mnist.checkpoints import describe
 
 
 @pytest.fixture(scope="module")
 def split():
-    return lstm_mnist.load_mnist().train
+    test = lstm_mnist.load_mnist().test
+    return lstm_mnist.Split(test.images[:100, 10:16, 10:16], test.labels[:100])  # few rows: a small graph
 
 
-def small_model(seed=0):
+def small_model(seed=0, **kwargs):
     keras.utils.set_random_seed(seed)
-    return lstm_mnist.LSTMClassifier(num_hidden=8)
+    return lstm_mnist.LSTMClassifier(num_hidden=4, num_features=6, **kwargs)
+
+
+def train_in(folder, split, steps, model=None, **settings):
+    watchers = [lstm_mnist.Checkpoints(folder, every=2)]
+    return lstm_mnist.train(model or small_model(), split, steps, 8, watchers=watchers, **settings)
 
 
 def assert_same_weights(a, b):
     for ours, theirs in zip(a.get_weights(), b.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.fixture(scope="module")
+def four_steps(split, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkpoints") / "run"
+    train_in(folder, split, 4)
+    return folder
+
+
+@pytest.fixture
+def folder(four_steps, tmp_path):
+    return shutil.copytree(four_steps, tmp_path / "run")
+
+
+def change(degrees):
+    return on_changed(functools.partial(distort_by, degrees=degrees))
+
+
+def distort_by(images, n, degrees):
+    return distort(images, [0, n], degrees=degrees)
+
+
+def frozen():
+    model = small_model()
+    model.output_layer.trainable = False
+    return model
+
+
+def row_after_row():
+    model = small_model()
+    model.lstm.implementation = "plain"
+    return model
 
 
 def test_checkpoints_do_not_change_the_weights(split, tmp_path):
@@ -47,7 +96,7 @@ def test_a_folder_of_another_run_is_refused_untouched(split, tmp_path):
     other = lstm_mnist.Split(split.images[:99], split.labels[:99])
     relabelled = lstm_mnist.Split(split.images, (split.labels + 1) % 10)
     for arguments, message in (
-        ((lstm_mnist.LSTMClassifier(9), split, 9, 32), "run with model"),
+        ((lstm_mnist.LSTMClassifier(9, num_features=6), split, 9, 32), "run with model"),
         ((small_model(), split, 9, 16), "batch_size = 32, this one has 16"),
         ((small_model(), split, 9, 32, 5), "seed = 0, this one has 5"),
         ((small_model(), split, 9, 32, 0, keras.optimizers.SGD(0.1)), "run with optimizer"),
@@ -66,3 +115,119 @@ def test_unusable_folders_are_named(split, tmp_path):
         lstm_mnist.train(small_model(), split, 5, watchers=[lstm_mnist.Checkpoints(tmp_path / "full")])
     with pytest.raises(ValueError, match="cannot be written"):
         lstm_mnist.train(small_model(), split, 5, watchers=[lstm_mnist.Checkpoints(tmp_path / "full/diary.txt/x")])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"compute": change(5)}, "run with compute"),
+        ({"model": frozen}, "run with model"),
+        ({"model": row_after_row}, "run with arithmetic"),
+        ({"model": functools.partial(small_model, dtype="mixed_bfloat16")}, "run with layers"),
+        ({"model": functools.partial(small_model, dtype="float64")}, "run with model"),
+        ({"seed": 1}, "run with seed"),
+        ({"optimizer": functools.partial(keras.optimizers.Adam, 0.002)}, "run with optimizer"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else next(iter(value)),
+)
+def test_any_other_setting_is_refused_before_a_weight_moves(folder, split, settings, message):
+    made = {name: value() if isinstance(value, functools.partial) else value for name, value in settings.items()}
+    model = made.pop("model", small_model)
+    model = model if isinstance(model, keras.Model) else model()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=message):
+        train_in(folder, split, 8, model, **made)
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_a_run_on_changed_images_goes_on_with_the_same_change_alone(split, tmp_path):
+    train_in(tmp_path / "run", split, 4, compute=change(5))
+    with pytest.raises(ValueError, match="run with compute"):
+        train_in(tmp_path / "run", split, 8, compute=change(6))
+    with pytest.raises(ValueError, match="run with compute"):
+        train_in(tmp_path / "run", split, 8)
+    resumed, untroubled = small_model(), small_model()
+    train_in(tmp_path / "run", split, 8, resumed, compute=change(5))
+    lstm_mnist.train(untroubled, split, 8, 8, compute=change(5), watchers=())
+    assert_same_weights(resumed, untroubled)
+
+
+def test_functions_are_told_apart_by_code_and_by_what_they_bring_along():
+    def adding(number):
+        return lambda images, n: images + number
+
+    assert describe(adding(1)) == describe(adding(1)) != describe(adding(2))
+    assert describe(lambda x: x * 2) != describe(lambda x: x * 3)
+
+
+def test_a_run_already_further_on_leaves_the_model_as_it_was(folder, split):
+    model = small_model(seed=5)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="already at step 4: ask for more than steps=2"):
+        train_in(folder, split, 2, model)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+
+
+@pytest.mark.parametrize("lost", ["model 0", "optimizer 1", "history"])
+def test_a_checkpoint_that_lacks_a_part_is_refused(folder, split, lost):
+    with np.load(folder / "run.npz") as file:
+        arrays = {name: file[name] for name in file.files if name != lost}
+    np.savez(folder / "run.npz", **arrays)
+    with pytest.raises(lstm_mnist.DataError, match=r"run\.npz (lacks a part|is damaged)"):
+        train_in(folder, split, 8)
+
+
+@pytest.mark.parametrize("name", ["run [1]", "a*b?", "100 % sure", "row\\column"])
+def test_no_name_of_a_folder_is_taken_for_a_pattern(split, tmp_path, name):
+    if sys.platform == "win32":
+        pytest.skip("Windows has no such names")
+    train_in(tmp_path / name, split, 4)
+    history = train_in(tmp_path / name, split, 6)
+    assert len(history.loss) == 6
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+
+
+def test_hidden_files_do_not_make_a_folder_a_strangers(split, tmp_path):
+    (tmp_path / ".DS_Store").write_text("")
+    assert len(train_in(tmp_path, split, 2).loss) == 2
+
+
+def test_a_folder_that_vanishes_in_mid_run_is_made_again_whole(split, tmp_path):
+    folder = tmp_path / "run"
+
+    class Vanishing(lstm_mnist.Split):
+        def batch_indices(self, n, batch_size=128, seed=0):
+            if n == 3 and folder.exists():
+                shutil.rmtree(folder)
+            return super().batch_indices(n, batch_size, seed)
+
+    vanishing = Vanishing(split.images, split.labels)
+    first = train_in(folder, vanishing, 6)
+    again = train_in(folder, split, 6)
+    np.testing.assert_array_equal(first.loss, again.loss)
+
+
+ELSEWHERE = """
+import sys, time
+from filelock import FileLock
+with FileLock(sys.argv[1] + "/lock"):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_two_processes_do_not_train_into_one_folder_and_a_dead_one_lets_go(folder, split):
+    with subprocess.Popen([sys.executable, "-c", ELSEWHERE, folder], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(ValueError, match=r"another process trains into .*run: choose another"):
+            train_in(folder, split, 8)
+        other.kill()
+    end = time.monotonic() + 20
+    while True:
+        try:
+            assert len(train_in(folder, split, 8).loss) == 8
+            break
+        except ValueError:
+            assert time.monotonic() < end
+    assert os.listdir(folder)
