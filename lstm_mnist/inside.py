@@ -224,11 +224,12 @@ def occlusion(model, image, patch=5):
     image = np.asarray(image)
     model.check(image[None])
     rows, columns = image.shape
-    row, column = np.indices((rows, columns)).reshape(2, -1, 1, 1)
     half = patch // 2
-    r, k = np.arange(rows)[:, None], np.arange(columns)
-    hidden = (r >= row - half) & (r < row - half + patch) & (k >= column - half) & (k < column - half + patch)
-    parts = np.array_split(np.where(hidden, 0, image).astype(image.dtype), max(rows * columns // 100, 1))
+    covered = np.repeat(image[None], rows * columns, axis=0)
+    for k, (row, column) in enumerate(np.ndindex(rows, columns)):
+        top, left = row - half, column - half
+        covered[k, max(top, 0) : top + patch, max(left, 0) : left + patch] = 0
+    parts = np.array_split(covered, max(rows * columns // 100, 1))
     log_p = np.concatenate([tf.nn.log_softmax(model(part)) for part in parts])
     whole = tf.nn.log_softmax(model(image[None])).numpy()[0]
     return (whole.max() - log_p[:, whole.argmax()]).reshape(rows, columns)
