@@ -129,7 +129,11 @@ def test_known_mistakes_are_mistakes_and_test_digits_are_one_of_each(model):
     test = load_mnist().test
     pictures = known_pictures(model)
     assert [name[0] for name in pictures["test digits"]] == list("0123456789")
-    answers = predict_probabilities(model, np.stack(list(pictures["known mistakes"].values()))).argmax(axis=1)
+    belief = predict_probabilities(model, np.stack(list(pictures["known mistakes"].values())))
+    every = predict_probabilities(model, test.images)
+    surest = np.sort(every.max(axis=1)[every.argmax(axis=1) != test.labels])[-10:][::-1]
+    np.testing.assert_allclose(belief.max(axis=1), surest, atol=1e-5)
+    answers = belief.argmax(axis=1)
     for (name, image), answer in zip(pictures["known mistakes"].items(), answers, strict=True):
         number = int(name.split()[-1])
         assert np.array_equal(image, test.images[number])
