@@ -1,5 +1,6 @@
 """The bench's arithmetic, its turns and its processes, without timing anything that matters."""
 
+import inspect
 import itertools
 import json
 
@@ -40,6 +41,11 @@ def test_table_shows_ratios_and_what_is_missing(capsys):
     assert "0.50" in printed
     assert "PyTorch nn.LSTM" in printed
     assert "missing: No module named 'torch'" in printed
+
+
+@pytest.mark.parametrize("program", [*peers.PROGRAMS.values(), *bench.PROGRAMS.values()])
+def test_every_program_takes_the_work_by_name(program):
+    assert inspect.signature(program).bind({}, **SMALL)
 
 
 def test_a_program_that_cannot_start_says_why():

@@ -135,16 +135,16 @@ def make_keras(settings, batch, time_steps, units, unroll=False, steps_per_execu
     return train, lambda test: np.concatenate([run(tf.constant(part)) for part in np.split(scaled(test), 10)])
 
 
-def make_keras_many(*work):
-    return make_keras(*work, steps_per_execution=COUNT)
+def make_keras_many(settings, **work):
+    return make_keras(settings, **work, steps_per_execution=COUNT)
 
 
-def make_keras_unrolled(*work):
-    return make_keras(*work, unroll=True)
+def make_keras_unrolled(settings, **work):
+    return make_keras(settings, **work, unroll=True)
 
 
-def make_keras_jit(*work):
-    return make_keras(*work, jit=True)
+def make_keras_jit(settings, **work):
+    return make_keras(settings, **work, jit=True)
 
 
 def make_torch(settings, batch, time_steps, units):
