@@ -122,9 +122,9 @@ class Rung(LSTM):
         super().__init__(units)
         self.arithmetic = arithmetic
 
-    def call(self, x):
+    def call(self, sequences, initial_state=None):  # arguments that Keras's build asks for
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
-        return tf.concat([self.arithmetic(half, *weights) for half in tf.split(x, 2)], axis=0)
+        return tf.concat([self.arithmetic(half, *weights) for half in tf.split(sequences, 2)], axis=0)
 
 
 def two_products(x, kernel, recurrent_kernel, bias):
@@ -373,8 +373,10 @@ def measure_trainings(settings, seeds=SEEDS):
 def measure_growth(settings):
     """Time of a step and peak memory as batch, time steps and units grow; a process for every point."""
     result = {axis: {} for axis in GROWTH}
+    sides = dict.fromkeys(GROWTH, ["keras many", "fast"])
+    sides["time_steps"] = ["keras unrolled", "keras many", "fast"]
     for axis, values in GROWTH.items():
-        for side in ("keras many", "fast"):
+        for side in sides[axis]:
             result[axis][side] = {}
             for value in values:
                 with start(SIDES[side][1], settings[side], **WORK | {axis: value}) as child:
