@@ -373,8 +373,8 @@ def measure_trainings(settings, seeds=SEEDS):
 def measure_growth(settings):
     """Time of a step and peak memory as batch, time steps and units grow; a process for every point."""
     result = {axis: {} for axis in GROWTH}
-    sides = dict.fromkeys(GROWTH, ["keras many", "fast"])
-    sides["time_steps"] = ["keras unrolled", "keras many", "fast"]
+    sides = dict.fromkeys(GROWTH, ("keras many", "fast"))
+    sides["time_steps"] = ("keras unrolled", "keras many", "fast")
     for axis, values in GROWTH.items():
         for side in sides[axis]:
             result[axis][side] = {}
