@@ -56,7 +56,8 @@ def wilson_interval(correct, total, z=Z_95):
     share, z2 = correct / total, z * z
     centre = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = z / (1 + z2 / total) * sqrt(share * (1 - share) / total + z2 / (4 * total * total))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return min(low, share), max(high, share)  # rounding leaves the share inside
 
 
 def accuracy_by_class(probabilities, labels):
