@@ -35,7 +35,7 @@ REASONS = {
 
 
 class DrawnDigit(NamedTuple):
-    """A digit drawn by hand: its strokes are lists of (x, y) on a pad of 280 x 280 pixels, y downwards."""
+    """A digit drawn for this project: its strokes are lists of (x, y) on a pad of 280 x 280 pixels, y downwards."""
 
     digit: int
     way: str  # plain, thin, thick, small, off-centre, slanted, other form, hasty

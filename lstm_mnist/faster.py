@@ -8,8 +8,8 @@ Equal to the plain loop of ``lstm.LSTM`` up to rounding. What makes it fast:
 - the backward pass keeps every row's gradient and forms the weights' gradient of many rows as one product;
 - the batch is cut in two halves: two chains of operations that TensorFlow runs side by side.
 
-The rows stand in the graph one after the other, which is fast, but 784 of them would take a minute to build and a
-gigabyte to hold. More rows than ``ROWS_AT_MOST`` go round a loop, ``ROWS_A_TURN`` at a time.
+The rows stand in the graph one after the other, which is fast, but a graph of 784 rows takes long to build and much
+memory to hold. More rows than ``ROWS_AT_MOST`` go round a loop, ``ROWS_A_TURN`` at a time.
 """
 
 import functools
