@@ -4,13 +4,12 @@ import functools
 import json
 import types
 import zlib
-from pathlib import Path
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from .data import DataError
-from .files import all_or_nothing
+from .checks import check_path
+from .files import DataError, all_or_nothing
 from .watchers import Watcher
 
 VERSION = 1
@@ -27,7 +26,7 @@ class Checkpoints(Watcher):
 
     def __init__(self, folder, every=1000, read_only=False):
         super().__init__(every)
-        self.folder, self.read_only = Path(folder), read_only
+        self.folder, self.read_only = check_path("folder", folder), read_only
         self.path = self.folder / "run.npz"
         self.lock = FileLock(self.folder / "lock", blocking=False)  # the system lets go of it when the process ends
         self.remedy = "choose another folder, or delete this one to begin anew"
@@ -35,7 +34,7 @@ class Checkpoints(Watcher):
     def begin(self, run):
         if not self.read_only:
             self._claim()
-        self.settings = json.loads(json.dumps(settings(run), default=str))
+        self.settings = json.loads(json.dumps(_settings(run), default=str))
         if self.path.exists():
             self._restore(run)
 
@@ -92,7 +91,7 @@ class Checkpoints(Watcher):
         run.done, run.measured = len(history), history
 
 
-def settings(run):
+def _settings(run):
     """All that a run's weights depend on, but for its number of steps."""
     model, optimizer = run.model, run.optimizer
     return {
@@ -123,6 +122,10 @@ def describe(value):
         return [describe(item) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return [list(value.shape), str(value.dtype), zlib.crc32(np.ascontiguousarray(value).tobytes())]
     return type(value).__name__
 
 

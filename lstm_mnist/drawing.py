@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps, ImageSequence
 
-from .data import DataError
+from .checks import check_number, check_path, check_whole
+from .files import DataError
 
 DRAWN_DIGITS_FILE = Path(__file__).with_name("drawn_digits.json")
 
@@ -55,16 +56,29 @@ def rasterise(strokes, pen_width=PEN_WIDTH, size=PAD_SIZE):
     """Strokes (lists of (x, y)) drawn with a round pen: ink uint8 ``[size, size]``, 0 paper … 255 ink.
 
     A pixel's ink falls from full to none over the one pixel at the pen's edge. What leaves the pad is cut off, as on
-    the screen. Raises ``ValueError`` for a point that is no pair of finite numbers.
+    the screen. Raises ``ValueError`` for a point that is no pair of finite numbers, or another size than 1 to 4096.
     """
+    size = check_whole("size", size, 1, 4096)
+    pen_width = check_number("pen_width", pen_width, most=4096)
     ink = np.zeros((size, size))
     for stroke in strokes:
-        if any(np.shape(point) != (2,) or not np.isfinite(point).all() for point in stroke):
-            raise ValueError(f"a stroke is a list of points (x, y), finite numbers: not {stroke!r:.60}")
-        points = np.clip(np.reshape(stroke, (-1, 2)), -size, 2 * size)
+        points = np.clip(_points(stroke), -size, 2 * size)
         for start, end in zip([*points[:1], *points], points, strict=False):
             _draw_line(ink, start, end, pen_width / 2)
     return np.floor(255 * ink + 0.5).astype(np.uint8)
+
+
+def _points(stroke):
+    """float64 ``[n, 2]``, or ``ValueError``."""
+    try:
+        points = np.array(list(stroke), np.float64)
+    except (TypeError, ValueError):
+        points = np.array(np.nan)
+    if not points.size:
+        return np.zeros((0, 2))
+    if points.shape[1:] != (2,) or not np.isfinite(points).all():
+        raise ValueError(f"a stroke is a list of points (x, y), finite numbers: not {stroke!r:.60}")
+    return points
 
 
 def _draw_line(ink, start, end, radius):
@@ -135,7 +149,13 @@ def _start(weights):
 
 
 def why_no_digit(image):
-    """The key of ``REASONS`` for which an image ``[28, 28]`` in MNIST's form is not one digit, or ``None``."""
+    """The key of ``REASONS`` for which an image ``[28, 28]`` in MNIST's form is not one digit, or ``None``.
+
+    Raises ``ValueError`` for anything but such an image, uint8.
+    """
+    image = np.asarray(image)
+    if image.ndim != 2 or image.dtype != np.uint8:
+        raise ValueError(f"the image is {image.dtype} {list(image.shape)}: give uint8 [28, 28], as to_mnist makes it")
     dark = image >= DARK
     if not dark.any():
         return "faint"
@@ -177,8 +197,10 @@ def read_picture(file):
 
     Dark on light or light on dark; uneven light is evened by comparing each pixel with its surroundings, and ink is
     told from paper by Otsu's threshold (1979). Raises ``DataError`` for a file that is no picture, has more than 50
-    million pixels, or shows anything but one digit with paper around it.
+    million pixels, or shows anything but one digit with paper around it; ``TypeError`` for what is no file.
     """
+    if not hasattr(file, "read"):
+        file = check_path("file", file)
     grey = _open_grey(file)
     rim = np.median(np.concatenate(_sides(np.asarray(grey))))
     if abs(rim - np.median(grey)) > 2 * FAINTEST_PEN:

@@ -159,6 +159,8 @@ def test_functions_are_told_apart_by_code_and_by_what_they_bring_along():
 
     assert describe(adding(1)) == describe(adding(1)) != describe(adding(2))
     assert describe(lambda x: x * 2) != describe(lambda x: x * 3)
+    assert describe(adding(np.float32(0.5))) != describe(adding(np.float32(0.7)))
+    assert describe(adding(np.zeros(3))) != describe(adding(np.ones(3)))
 
 
 def test_a_run_already_further_on_leaves_the_model_as_it_was(folder, split):
