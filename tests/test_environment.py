@@ -91,6 +91,12 @@ def test_make_weights_trains_every_recipe():
     assert {*named, *re.findall(r'"(\w+) --', makefile)} == set(RECIPES)
 
 
+def test_the_page_that_the_workflow_publishes_is_there():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "page.yml").read_text(encoding="utf-8"))
+    (copied,) = [step["run"] for step in workflow["jobs"]["publish"]["steps"] if "run" in step]
+    assert (ROOT / re.search(r"cp (\S+) site/index\.html", copied)[1]).exists()
+
+
 def test_ci_calls_make_test():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "make test" in script
