@@ -39,7 +39,7 @@ figures: $(VENV)/installed ## remake the pictures in figures/ (the pad's need Ch
 bench: $(VENV)/installed ## time steps and whole trainings in the 2019 graph, Keras, PyTorch (if installed) and here (half an hour)
 	$(BIN)/python -m lstm_mnist bench --keep
 
-mutants: $(VENV)/installed ## break the package in the ways of tests/of_tests/mutants.toml: which tests and notebooks notice? (about half an hour)
+mutants: $(VENV)/installed ## break the package in the ways of tests/of_tests/mutants.toml: which tests and notebooks notice? (hours)
 	$(OF_TESTS).mutants
 
 faults: $(VENV)/installed ## kill training 20 times, flip 200 bits of the data: the long form of tests/test_faults.py
