@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 from .better.recipes import RECIPES
-from .better.search import search
 from .commands import bench, scaling
 from .commands.figures import make_figures
 from .commands.page import make_page
 from .commands.predict import predict
+from .commands.search import search
 from .commands.timings import timings
 from .commands.weights import SEEDS, weights
 from .commands.workers import workers

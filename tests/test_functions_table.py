@@ -30,7 +30,6 @@ LEFT_OUT = {
     "plots": "pictures of the notebooks' own arrays",
     "processes": "called by commands and workers",
     "faster": "called by the layer, inside a graph",
-    "better.search": "called by a command",
     "better.recipes": "called by a command",
     "better.networks": "Keras checks the layers' sizes",
     "bigger.workers.work": "the life of a worker process",

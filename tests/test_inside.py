@@ -1,12 +1,9 @@
 """The look inside: held to the layer itself, to Keras, and to what can be worked out by hand."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 import lstm_mnist
 from lstm_mnist import inside, plots
@@ -340,42 +337,12 @@ def reading(model, test_split):
     return image, inside.shown_states(model, image, 8), inside.beliefs(model, image[None])[0]
 
 
-def test_a_reading_frame_shows_only_what_has_been_read(reading):
-    image, states, belief = reading
-    fig = plots.reading_frame(image, states, belief, 10)
-    digit, *maps = fig.subfigs[0].axes[:6]
-    for ax, (name, values) in zip(maps, states.items(), strict=True):
-        shown = ax.images[0].get_array()
-        assert shown.shape == (28, 8)
-        assert np.ma.getmaskarray(shown)[10:].all()
-        assert ax.get_ylim() == (27.5, -0.5)
-        np.testing.assert_allclose(shown[:10], values[:10], err_msg=name)
-    assert digit.get_title() == "row 10 of 28"
-    bars = fig.subfigs[1].axes[0]
-    np.testing.assert_allclose([bar.get_height() for bar in bars.patches], belief[9])
-    assert f"{belief[9].argmax()}, " in bars.get_title()
-
-
 def test_a_reading_shows_all_rows_and_the_decision(reading):
     image, states, belief = reading
     fig = plots.reading(image, states, belief, 7, 20)
     np.testing.assert_allclose(fig.axes[6].images[0].get_array(), belief)
     assert fig.axes[0].patches[0].get_y() == 18.5
     assert "row 20 the answer is 7" in fig.get_supxlabel()
-
-
-def test_animation_keeps_every_frame_and_leaves_nothing_beside(tmp_path):
-    figures = [plots.lines([0, 1], {"a": [0, k]}, "x", "y") for k in range(3)]
-    plots.animation(figures, tmp_path / "a.gif", [100, 200, 300], dpi=20)
-    assert [file.name for file in tmp_path.iterdir()] == ["a.gif"]
-    with Image.open(tmp_path / "a.gif") as gif:
-        assert gif.n_frames == 3
-        assert gif.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
-        durations = []
-        for k in range(3):
-            gif.seek(k)
-            durations.append(gif.info["duration"])
-    assert durations == [100, 200, 300]
 
 
 def test_the_other_pictures_hold_their_data(test_split):
@@ -398,11 +365,3 @@ def test_the_other_pictures_hold_their_data(test_split):
     fig = plots.runs({"a": [1.0, 3.0], "b": [5.0]})
     assert [text.get_text() for text in fig.axes[0].texts] == ["2.00", "5.00"]
     assert [line.get_xdata()[0] for line in fig.axes[0].lines if line.get_marker() == "|"] == [2, 5]
-
-
-def test_the_hero_is_small_enough_to_share():
-    path = Path(lstm_mnist.__file__).parents[1] / "figures" / "hero.gif"
-    assert path.stat().st_size < 2_000_000
-    with Image.open(path) as gif:
-        assert gif.n_frames == 28
-        assert gif.size[0] >= 800

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lstm_mnist.better import recipes, search
+from lstm_mnist.better import recipes
 from lstm_mnist.better.ledger import read_table
+from lstm_mnist.commands import search
 
 
 def test_settings_are_drawn_from_their_ranges_the_same_ones_at_every_run():

@@ -6,19 +6,7 @@ from .data import class_shares, row_as_features
 from .drawing import belief_by_row, preparation
 from .evaluation import confusion
 from .faster import bench_times, rungs
-from .inside import (
-    BELIEF,
-    SHARES,
-    SIGNED,
-    STATE_TITLES,
-    accuracy_table,
-    animation,
-    pixel_maps,
-    reading,
-    reading_frame,
-    show_state,
-    state_ranges,
-)
+from .inside import accuracy_table, pixel_maps, reading, state_ranges
 from .lstm import CELL_PARTS, lstm_cell, operation_counts, squashing, unrolled
 from .shared import digits, intervals, lines, medians, probabilities, reliability, runs
 from .style import BLACK, BLUE, GATE_COLOURS, GREEN, GREY, ORANGE, PINK, RED, SKY, YELLOW, new_figure, show_image

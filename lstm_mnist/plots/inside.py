@@ -1,13 +1,9 @@
 """Pictures of notebook 05."""
 
-import io
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
-from PIL import Image
 
-from ..files import all_or_nothing
 from .style import BLACK, BLUE, GATE_COLOURS, GREEN, ORANGE, PINK, SKY, new_figure, show_image
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, SKY, "white", ORANGE, "#8A3D00"])
@@ -26,117 +22,54 @@ STATE_TITLES = {
 }
 
 
-def show_state(ax, name, values, limit=None):
-    """One state ``[time_steps, cells]`` as a heat map, row 1 on top: a gate in 0..1, any other in ±``limit``."""
-    time_steps, cells = values.shape
-    limit = limit or (float(np.ceil(np.nanmax(np.abs(values)))) if name == "c" else 1.0)
-    low, colours = (0, SHARES[name]) if name in SHARES else (-limit, SIGNED)
-    ax.set(facecolor="#ECECEC", xticks=[], yticks=[], xlim=(-0.5, cells - 0.5), ylim=(time_steps - 0.5, -0.5))
-    return ax.imshow(values, cmap=colours, vmin=low, vmax=limit if name not in SHARES else 1, aspect="auto",
-                     interpolation="nearest", extent=(-0.5, cells - 0.5, time_steps - 0.5, -0.5))  # fmt: skip
-
-
-def _show_states(fig, axes, states, t, size):
-    """The heat maps of ``states``, filled up to row ``t``, each with its scale below; the row just read is framed."""
-    for ax, (name, values) in zip(axes, states.items(), strict=True):
-        limit = float(np.ceil(np.abs(values).max())) if name == "c" else 1.0
+def show_states(axes, bars, states, t, size):
+    """Each of ``states`` ``[time_steps, cells]`` as a heat map up to row ``t``, row 1 on top; its scale in ``bars``."""
+    for ax, bar, (name, values) in zip(axes, bars, states.items(), strict=True):
+        high = np.ceil(np.abs(values).max()) if name == "c" else 1
+        low, colours = (0, SHARES[name]) if name in SHARES else (-high, SIGNED)
         read = np.where(np.arange(len(values))[:, None] < t, values, np.nan)
-        picture = show_state(ax, name, read, limit)
+        picture = ax.imshow(read, cmap=colours, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
+        ax.set(facecolor="#ECECEC", xticks=[], yticks=[])
         ax.set_title(STATE_TITLES[name], fontsize=size)
-        bar = fig.colorbar(picture, ax=ax, orientation="horizontal", aspect=9, pad=0.03)
-        low = 0 if name in SHARES else -limit
-        bar.set_ticks([low, limit], labels=[f"{low:.0f}", f"{limit:.0f}"], fontsize=size * 0.85)
-        _keep_within(bar)
-        bar.outline.set_linewidth(0.5)
+        show_scale(bar, picture, f"{low:.0f}", f"{high:.0f}", size)
 
 
-def _keep_within(bar):
-    """The labels at the two ends of a horizontal colour bar stay within it, apart from those of its neighbours."""
-    left, right = bar.ax.get_xticklabels()
-    left.set_horizontalalignment("left")
-    right.set_horizontalalignment("right")
+def show_scale(ax, picture, low, high, size):
+    """A colour bar in ``ax`` with words at its ends, which stay within it, apart from those of its neighbours."""
+    bar = ax.figure.colorbar(picture, cax=ax, orientation="horizontal")
+    bar.set_ticks([picture.norm.vmin, picture.norm.vmax], labels=[low, high], fontsize=0.85 * size)
+    for label, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
+        label.set_horizontalalignment(side)
 
 
-def _reading_line(axes, t):
+def frame_row(axes, t):
+    """Frame row ``t``, counted from 1, in each picture."""
     for ax in axes:
-        left, right = ax.get_xlim()
-        ax.add_patch(plt.Rectangle((left, t - 1.5), right - left, 1, fill=False, color=BLACK, linewidth=1.8,
-                                   clip_on=False, zorder=5))  # fmt: skip
+        ax.axhspan(t - 1.5, t - 0.5, fill=False, color=BLACK, linewidth=1.8, clip_on=False, zorder=5)
 
 
-def reading_frame(image, states, belief, t, size=15):
-    """A digit at the moment when row ``t`` (from 1) has been read: the image, its states so far, the belief below.
+def reading(image, states, belief, label, decided):
+    """A whole digit at once: image, states and belief after every row, side by side on the same 28 lines.
 
-    ``states`` maps names of ``STATE_TITLES`` to ``[time_steps, cells]``; ``belief`` ``[time_steps, classes]``.
+    ``states`` maps names of ``STATE_TITLES`` to ``[time_steps, cells]``; ``belief`` is ``[time_steps, classes]``.
     """
     time_steps, classes = belief.shape
-    fig = plt.figure(figsize=(8, 5.9), layout="constrained", facecolor="white")
-    plt.close(fig)
-    fig.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-    upper, lower = fig.subfigures(2, 1, height_ratios=(3.6, 2.1))
-    axes = upper.subplots(1, 1 + len(states), width_ratios=(2.9, *[0.95] * len(states)))
-    seen = np.where(np.arange(time_steps)[:, None] < t, image, 0.18 * image)
-    show_image(axes[0], seen.astype(image.dtype), None)
-    axes[0].set_title(f"row {t} of {time_steps}", fontsize=size * 1.15)
-    axes[0].set_aspect("auto")
-    blank = upper.colorbar(axes[0].images[0], ax=axes[0], orientation="horizontal", aspect=27, pad=0.03)
-    blank.ax.set_visible(False)
-    _show_states(upper, axes[1:], states, t, size)
-    _reading_line(axes, t)
-    ax = lower.subplots()
-    now, answer = belief[t - 1], int(belief[t - 1].argmax())
-    ax.bar(range(classes), now, 0.82, color=[ORANGE if k == answer else SKY for k in range(classes)],
-           edgecolor=[BLACK if k == answer else "none" for k in range(classes)], linewidth=1.5)  # fmt: skip
-    ax.set(xticks=range(classes), ylim=(0, 1), xlim=(-0.6, classes - 0.4), yticks=[0, 0.5, 1])
-    ax.tick_params(axis="x", labelsize=size * 1.4, length=0)
-    ax.set_yticks([0, 0.5, 1], labels=["0 %", "50 %", "100 %"], fontsize=size * 0.85)
-    ax.set_title(f"after this row it believes: {answer}, {100 * now[answer]:.0f} %", fontsize=size * 1.15)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", color="#DDDDDD")
-    ax.set_axisbelow(True)
-    return fig
-
-
-def reading(image, states, belief, label, decided, size=10):
-    """A whole digit at once: image, states and belief after every row, side by side on the same 28 lines."""
-    time_steps, classes = belief.shape
-    fig, axes = new_figure(9, 3.9, columns=2 + len(states), width_ratios=(2.3, *[0.9] * len(states), 1.5))
+    widths = (2.3, *[0.9] * len(states), 1.5)
+    fig, (axes, bars) = new_figure(9, 3.9, 2, len(widths), width_ratios=widths, height_ratios=(20, 1))
     show_image(axes[0], image, f"true digit: {label}")
-    axes[0].set_aspect("auto")
-    axes[0].set(ylabel="row t, from top to bottom", yticks=range(0, time_steps, 3))
-    axes[0].set_yticklabels(range(1, time_steps + 1, 3), fontsize=size)
-    blank = fig.colorbar(axes[0].images[0], ax=axes[0], orientation="horizontal", aspect=22, pad=0.03)
-    blank.ax.set_visible(False)
-    _show_states(fig, axes[1:-1], states, time_steps, size)
-    ax = axes[-1]
-    picture = ax.imshow(belief, cmap=BELIEF, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    ax.set(xticks=range(classes), yticks=[])
-    ax.set_title("belief", fontsize=size)
-    ax.xaxis.set_ticks_position("top")
-    ax.tick_params(length=0, labelsize=size)
-    bar = fig.colorbar(picture, ax=ax, orientation="horizontal", aspect=14, pad=0.03)
-    bar.set_ticks([0, 1], labels=["0 %", "100 %"], fontsize=size * 0.85)
-    _keep_within(bar)
-    _reading_line(axes, decided)
-    fig.supxlabel(f"framed: after row {decided} the answer is {belief[-1].argmax()} and stays so", fontsize=size)
+    axes[0].set(aspect="auto", ylabel="row t, from top to bottom")
+    axes[0].set_yticks(range(0, time_steps, 3), range(1, time_steps + 1, 3), fontsize=10)
+    bars[0].axis("off")
+    show_states(axes[1:-1], bars[1:-1], states, time_steps, size=10)
+    picture = axes[-1].imshow(belief, cmap=BELIEF, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes[-1].set(xticks=range(classes), yticks=[])
+    axes[-1].set_title("belief", fontsize=10)
+    axes[-1].xaxis.tick_top()
+    axes[-1].tick_params(length=0, labelsize=10)
+    show_scale(bars[-1], picture, "0 %", "100 %", size=10)
+    frame_row(axes, decided)
+    fig.supxlabel(f"framed: after row {decided} the answer is {belief[-1].argmax()} and stays so", fontsize=10)
     return fig
-
-
-def animation(figures, path, milliseconds, dpi=125):
-    """Save figures as an endless GIF, each shown for its ``milliseconds``, all or nothing."""
-    frames = []
-    for fig in figures:
-        page = io.BytesIO()
-        fig.savefig(page, dpi=dpi, facecolor="white")
-        frames.append(Image.open(page).convert("RGB"))
-    palette = frames[-1].quantize(207, method=Image.Quantize.MEDIANCUT)
-    colours = np.array(palette.getpalette()[: 3 * 207]).reshape(-1, 3)
-    colours[colours.min(axis=1) > 245] = 255  # nearly white is white
-    greys = np.repeat(np.arange(0, 245, 5), 3)
-    palette.putpalette([*colours.ravel().tolist(), *greys.tolist()])
-    frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    with all_or_nothing(path) as beside:
-        frames[0].save(beside, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
 
 
 def accuracy_table(accuracy, quartiles):

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def modules(root=ROOT):
-    """``{"lstm_mnist.better.search": its path, …}``; a package goes by its own name."""
+    """``{"lstm_mnist.better.recipes": its path, …}``; a package goes by its own name."""
     found = {}
     for path in sorted((root / "lstm_mnist").rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts

@@ -32,7 +32,7 @@ MISSED = "missed"  # in the table: the stage was met, and all was green
 
 
 class Mutant(NamedTuple):
-    room: str  # "better/search": the module's path without its ending
+    room: str  # "better/recipes": the module's path without its ending
     why: str  # what is broken
     old: str  # found exactly once in the module
     new: str

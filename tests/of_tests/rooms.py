@@ -23,7 +23,7 @@ BROWSER = ("test_browser", "test_front_door")
 
 
 def room_of(module):
-    """ "better" of "lstm_mnist.better.search", "" of the package itself."""
+    """ "better" of "lstm_mnist.better.recipes", "" of the package itself."""
     return module.partition(".")[2].partition(".")[0]
 
 

@@ -1,7 +1,7 @@
-"""The settings of `best`, found on the validation split alone: drawn at random, the worse half dropped at each round.
+"""``python -m lstm_mnist search``: the settings of `best`, found on the validation split alone.
 
-Successive halving (Jamieson and Talwalkar 2016): many settings for few steps, the better half of them for twice as
-many, and so on. The test images are not looked at.
+Successive halving (Jamieson and Talwalkar 2016): many settings, drawn at random, for few steps, the better half of them
+for twice as many, and so on. The test images are not looked at.
 """
 
 import multiprocessing
@@ -11,10 +11,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import numpy as np
 import tensorflow as tf
 
+from ..better.ledger import write_table
+from ..better.recipes import recipe_of
 from ..data import load_mnist
 from ..training import loss_and_accuracy
-from .ledger import write_table
-from .recipes import recipe_of
 
 ROUNDS = ((16, 1500), (8, 3000), (4, 6000))  # settings, steps
 SEED = 0
