@@ -167,6 +167,18 @@ class OpenGateClassifier(LSTMClassifier):
         return self.output_layer(walk(self.lstm, self.scale(images), self.open_gates)[-1][-1])
 
 
+class OneTanhClassifier(LSTMClassifier):
+    """An ``LSTMClassifier`` without the second tanh: what it shows is h = o · c, not h = o · tanh(c)."""
+
+    def call(self, images):
+        x = self.scale(images)
+        h = c = tf.zeros((tf.shape(x)[0], self.num_hidden), x.dtype)
+        for x_t in tf.unstack(x, axis=1):
+            _, _, _, o, c, _ = lstm_step(weighted_sums(self.lstm, x_t, h), c)
+            h = o * c
+        return self.output_layer(h)
+
+
 class EveryRowClassifier(LSTMClassifier):
     """An ``LSTMClassifier`` that learns to answer after every row.
 

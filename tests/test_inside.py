@@ -220,6 +220,22 @@ def test_a_network_with_an_open_gate_trains_with_it_open(test_split):
     assert np.isfinite(losses).all()
 
 
+def test_without_the_second_tanh_the_memory_is_shown_as_it_is(test_split):
+    keras.utils.set_random_seed(0)
+    model = inside.OneTanhClassifier(num_hidden=6)
+    images = test_split.images[:4] / np.float32(255)
+    kernel, recurrent_kernel, bias = model.lstm.get_weights()
+    h = c = np.zeros((4, 6))
+    for t in range(28):
+        z = np.split(images[:, t] @ kernel + h @ recurrent_kernel + bias, 4, axis=1)
+        i, f, o = (1 / (1 + np.exp(-z[k])) for k in (0, 1, 3))
+        c = f * c + i * np.tanh(z[2])
+        h = o * c
+    np.testing.assert_allclose(model(test_split.images[:4]), model.output_layer(h), atol=1e-5)
+    losses = lstm_mnist.train(model, test_split, steps=2, batch_size=8, watchers=()).loss
+    assert np.isfinite(losses).all()
+
+
 def test_training_after_every_row_lowers_the_loss_of_every_row(test_split):
     keras.utils.set_random_seed(0)
     model = inside.EveryRowClassifier(num_hidden=12)

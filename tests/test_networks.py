@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -29,6 +30,7 @@ def lstm_parameters(features, units=128, lstms=1):
         (networks.patches, lstm_parameters(16)),
         (networks.shuffled_rows, lstm_parameters(28)),
         (networks.pixels, lstm_parameters(1)),
+        (lambda: networks.pixels(keras.layers.SimpleRNN), 128 * (1 + 128 + 1) + 129 * 10),
         (networks.renet, sum(2 * 4 * 32 * (n + 32 + 1) for n in (4, 64, 256, 64)) + 7 * 7 * 64 * 10 + 10),
     ],
 )
@@ -49,6 +51,10 @@ def test_each_has_the_parameters_its_name_says_and_answers(make, parameters, ima
         (networks.patches, lambda x: x.reshape(-1, 7, 4, 7, 4).transpose(0, 1, 3, 2, 4).reshape(-1, 49, 16)),
         (networks.shuffled_rows, lambda x: x[:, np.random.default_rng(0).permutation(28)]),
         (networks.pixels, lambda x: x.reshape(-1, 784, 1)),
+        (
+            lambda: networks.pixels(shuffled=True),
+            lambda x: x.reshape(-1, 784, 1)[:, np.random.default_rng(0).permutation(784)],
+        ),
     ],
 )
 def test_a_way_to_cut_the_picture_is_the_lstm_on_the_picture_cut_so(make, view, images):
@@ -109,6 +115,18 @@ def test_the_convolutional_network_takes_the_largest_of_four(images):
     pools = [layer for layer in networks.convolutional().body.layers if "pool" in layer.name]
     patch = np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)
     assert [float(np.squeeze(pool(patch))) for pool in pools] == [3, 3]
+
+
+def test_without_a_forget_bias_nothing_else_differs():
+    models = []
+    for make in (lstm_mnist.LSTMClassifier, networks.without_forget_bias):
+        keras.utils.set_random_seed(0)
+        models.append(make())
+    *kernels, bias, output_kernel, output_bias = models[0].get_weights()
+    expected = [*kernels, np.zeros_like(bias), output_kernel, output_bias]
+    assert bias.sum() == 128
+    for ours, theirs in zip(models[1].get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_wrong_images_meet_the_same_clear_error(images):

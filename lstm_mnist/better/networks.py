@@ -110,13 +110,28 @@ def _squares(side, size, features=1):
 
 def shuffled_rows(units=128):
     """The rows in one random order, the same for every digit."""
-    order = np.random.default_rng(0).permutation(28)
-    return _in_a_row(keras.layers.Lambda(lambda x: keras.ops.take(x, order, axis=1)), LSTM(units))
+    return _in_a_row(_shuffle(28), LSTM(units))
 
 
-def pixels(units=128):
-    """One pixel a step: 784 steps (Le et al. 2015)."""
-    return _in_a_row(keras.layers.Reshape((784, 1)), LSTM(units))
+def _shuffle(steps):
+    """A layer that puts the steps of a sequence into one random order, always the same."""
+    order = np.random.default_rng(0).permutation(steps)
+    return keras.layers.Lambda(lambda x: keras.ops.take(x, order, axis=1))
+
+
+def pixels(layer=LSTM, units=128, shuffled=False):
+    """One pixel a step: 784 steps, in reading order or ``shuffled`` (Le et al. 2015), read by a recurrent ``layer``."""
+    cut = [keras.layers.Reshape((784, 1))]
+    if shuffled:
+        cut.append(_shuffle(784))
+    return _in_a_row(*cut, layer(units))
+
+
+def without_forget_bias():
+    """The LSTM with all biases 0 at the start; Keras, and all else here, gives the forget gate 1."""
+    model = LSTMClassifier()
+    model.lstm.cell.bias.assign(np.zeros(model.lstm.cell.bias.shape))
+    return model
 
 
 @keras.saving.register_keras_serializable("lstm_mnist")

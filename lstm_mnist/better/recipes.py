@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import keras
 import tensorflow as tf
 
-from ..inside import EveryRowClassifier, OpenGateClassifier, RNNClassifier
+from ..inside import EveryRowClassifier, OneTanhClassifier, OpenGateClassifier, RNNClassifier
 from ..lstm import LSTMClassifier
 from ..pretrained import WEIGHTS_FOLDER
 from ..training import compute_gradients, train
@@ -135,6 +135,8 @@ RECIPES = {
     "open_i": replace(SHORT, make_model=lambda: OpenGateClassifier("i")),
     "open_f": replace(SHORT, make_model=lambda: OpenGateClassifier("f")),
     "open_o": replace(SHORT, make_model=lambda: OpenGateClassifier("o")),
+    "one_tanh": replace(SHORT, make_model=OneTanhClassifier),
+    "no_forget_bias": replace(SHORT, make_model=lambda: _row_after_row(networks.without_forget_bias())),
     "rnn": replace(QUICK, make_model=RNNClassifier),
     "gru": replace(QUICK, make_model=networks.gru),
     "logistic_regression": replace(QUICK, make_model=networks.logistic_regression),
