@@ -45,6 +45,7 @@ class Split:
             raise ValueError(f"images have dtype {images.dtype}: a Split keeps them as uint8, 0..255")
         check_labels(labels, len(images), self.num_classes)
         self.images, self.labels = np.asarray(images), np.asarray(labels, np.uint8)
+        self.shape, self.largest_label = self.images.shape[1:], int(self.labels.max())
         self._dealt = 0
 
     def __len__(self):
@@ -61,6 +62,15 @@ class Split:
         n = check_whole("n", n, 0, LAST_BATCH)
         batch_size = check_positive("batch_size", batch_size)
         return self._examples(n * batch_size, batch_size, check_seed(seed))
+
+    def batches(self, start, stop, batch_size, seed):
+        """Batches ``start … stop-1``: images uint8 ``[stop - start, batch_size, *shape]`` and labels."""
+        indices = np.stack([self.batch_indices(n, batch_size, seed) for n in range(start, stop)])
+        return self.images[indices], self.labels[indices]
+
+    def fingerprint(self):
+        """What tells it from others: a list of numbers."""
+        return [len(self), *(zlib.crc32(np.ascontiguousarray(array)) for array in (self.images, self.labels))]
 
     def next_batch(self, batch_size=128):
         """The next batch: rows float32 ``[batch_size, rows, columns]`` in 0..1, labels int64 ``[batch_size]``."""

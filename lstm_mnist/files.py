@@ -21,27 +21,21 @@ def all_or_nothing(path):
 
     Until then ``path`` stays as it was, and after a failure nothing is left beside it. What is written lies in a hidden
     folder ``.unfinished-…`` in the folder of ``path``, under the name of ``path``; a killed process leaves that behind.
-    A folder replaces a folder only. Raises ``OSError`` with the name of ``path`` where it cannot be written.
+    A folder replaces a folder only. Missing folders above ``path`` are made. Raises ``OSError`` with the name of
+    ``path`` where it cannot be written.
     """
     path = check_path("path", path)
     place = Path(os.path.realpath(path))  # a link keeps leading there
     try:
-        if place.exists() and not (place.is_file() or place.is_dir()):
-            raise OSError("it is neither a file nor a folder")
+        place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=place.parent, ignore_cleanup_errors=True) as hidden:
             written = Path(hidden) / place.name
             yield written
-            _move(written, place, Path(hidden) / "replaced" / place.name)
+            if place.is_dir() and written.is_dir():  # which no folder can overwrite
+                os.replace(place, f"{written}.old")
+            os.replace(written, place)
     except OSError as error:
         raise OSError(f"{path} cannot be written ({error}): choose another path or make room") from error
-
-
-def _move(written, place, replaced):
-    """Rename ``written`` to ``place``; a folder that is there, which no folder can overwrite, goes to ``replaced``."""
-    if place.is_dir() and written.is_dir():
-        replaced.parent.mkdir()
-        os.replace(place, replaced)
-    os.replace(written, place)
 
 
 def read_npz(path, names, max_bytes, remedy):

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .checks import check_labels, check_positive
+from .checks import check_positive
 from .data import Split
 from .watchers import Printing, ProgressBar
 
@@ -60,16 +60,12 @@ class Run:
     compute: object
     done: int = 0  # steps taken
     measured: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))  # [done, 3], as in ``History``
-
-    def batches(self, start, stop):
-        """uint8 images ``[stop - start, batch, rows, columns]`` and labels of batches ``start … stop - 1``."""
-        indices = np.stack([self.split.batch_indices(n, self.batch_size, self.seed) for n in range(start, stop)])
-        return self.split.images[indices], self.split.labels[indices]
+    last_batch: tuple = ()  # images and labels of the last step
 
     def measure_last_batch(self):
         """Loss and accuracy of the batch just trained on, by the weights as they are now."""
-        images, labels = self.batches(self.done - 1, self.done)
-        loss, accuracy = loss_and_accuracy(labels[0], self.model(images[0]))
+        images, labels = self.last_batch
+        loss, accuracy = loss_and_accuracy(labels, self.model(images))
         return float(loss), float(accuracy)
 
 
@@ -98,15 +94,15 @@ def take_steps_watched(run, watchers):
     try:
         for watcher in watchers:
             watcher.begin(run)
-        shape = [run.batch_size, *run.split.images.shape[1:]]
+        shape = [run.batch_size, *run.split.shape]
         train_steps = make_train_steps(run.model, run.optimizer, shape, run.compute)
         while run.done < run.steps:
             stops = {watcher: min(run.steps, watcher.next_stop(run.done)) for watcher in watchers}
             stop = min([run.steps, run.done + STEPS_PER_CALL, *stops.values()])
-            images, labels = run.batches(run.done, stop)
+            images, labels = run.split.batches(run.done, stop, run.batch_size, run.seed)
             measured = train_steps(tf.constant(images), tf.constant(labels)).numpy()
             run.measured = np.concatenate([run.measured, measured])
-            run.done = stop
+            run.done, run.last_batch = stop, (images[-1], labels[-1])
             for watcher in watchers:
                 if stops[watcher] == stop:
                     watcher.look(run)
@@ -155,7 +151,7 @@ def check_arguments(model, split, steps, batch_size, optimizer):
     check_positive("batch_size", batch_size)
     if not tf.executing_eagerly():
         raise ValueError("eager execution is switched off: take tf.compat.v1.disable_eager_execution() out")
-    if not hasattr(split, "batch_indices"):
+    if not hasattr(split, "batches"):
         raise TypeError(
             f"split is a {type(split).__name__}: give lstm_mnist.load_mnist().train, "
             "or lstm_mnist.Split(images, labels) of your own images"
@@ -164,8 +160,7 @@ def check_arguments(model, split, steps, batch_size, optimizer):
         raise TypeError(
             f"model is a {type(model).__name__}: give an lstm_mnist.LSTMClassifier; other Keras models train with fit"
         )
-    model.check(split.images[:1])
-    check_labels(split.labels, len(split), model.num_classes)
+    model.check(np.zeros((1, *split.shape), np.uint8), [split.largest_label])
     if optimizer is None:
         return
     if not isinstance(optimizer, keras.optimizers.Optimizer):

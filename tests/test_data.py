@@ -107,6 +107,13 @@ def test_a_batch_is_a_function_of_seed_and_number_alone(mnist):
     assert not np.array_equal(later, mnist.train.batch_indices(1001, seed=3))
 
 
+def test_training_gets_several_batches_at_once(mnist):
+    images, labels = mnist.train.batches(2, 5, 10, seed=3)
+    indices = np.stack([mnist.train.batch_indices(n, 10, seed=3) for n in (2, 3, 4)])
+    np.testing.assert_array_equal(images, mnist.train.images[indices])
+    np.testing.assert_array_equal(labels, mnist.train.labels[indices])
+
+
 def test_load_idx_reads_the_same_images(idx_folder, mnist):
     splits = lstm_mnist.load_idx(idx_folder, validation_size=5)
     assert [len(split) for split in splits] == [35, 5, 10]

@@ -37,7 +37,6 @@ LEFT_OUT = {
     "bigger.workers.run_workers": "Workers, then wait",
     "bigger.sharing": "needs a strategy; tests/test_sharing.py",
     "data.scale": "called after check_images",
-    "bigger.shards.train_on_stream": "seconds a call; tests/test_shards.py",
     "better.distortions": "to be mended: raw errors are known",
     "inside": "to be tried",
     "lstm": "to be tried",

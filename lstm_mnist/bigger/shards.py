@@ -1,146 +1,126 @@
 """More digits than fit into memory: TFRecord files, written and read as a stream.
 
-A folder of shards holds ``digits-00000-of-00010.tfrecord`` and so on, and ``shards.json``, which says how many digits
-each of them has. The first record of a file is its header, in JSON, with its number among them; every further one is a
-digit: a byte for the label, then the pixels. TensorFlow's format adds a checksum to each record.
+A folder of shards holds ``digits-00000-of-00010.tfrecord`` and so on. A record is a digit: a byte for the label, then
+the pixels; TensorFlow's format adds a checksum to each. ``shards.json`` says what the folder should hold.
 """
 
 import contextlib
 import json
-import os
 import re
+import zlib
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from ..checks import check_images, check_labels, check_path, check_positive, check_seed, check_whole
-from ..data import MAX_CLASSES, Split
+from ..data import MAX_CLASSES
 from ..files import DataError, all_or_nothing
-from ..training import History, check_arguments, compute_gradients, make_train_steps
 
-VERSION = 2
 INDEX = "shards.json"
-MOST_SHARDS = 99_999  # the names have five digits
-STEPS_PER_CALL = 10
-FRAME = 16  # bytes that the format adds to each record: its length and two checksums
 REMEDY = "write the shards again"
 
 
-def write_shards(folder, batches, shards=10, num_classes=10):
+def write_shards(folder, batches, shards=10):
     """Write the pairs ``(images, labels)`` of ``batches``, an iterable of uint8 arrays, to ``shards`` files.
 
     Digits are dealt to the files in turn, and only one batch is held in memory. Returns the ``Shards``. The folder is
     there as soon as it is whole, not before. Raises ``ValueError`` or ``TypeError`` for impossible arrays, or a folder
-    that is not empty, ``OSError`` where it cannot be written.
+    that is there already, ``OSError`` where it cannot be written.
     """
     folder = check_path("folder", folder)
-    shards = check_whole("shards", shards, 1, MOST_SHARDS)
-    num_classes = check_whole("num_classes", num_classes, 1, MAX_CLASSES)
-    if not _is_empty(folder):
-        raise ValueError(f"{folder} is not empty: choose another folder for the shards")
-    header = {"version": VERSION, "num_classes": num_classes, "shards": shards}
-    header["set"] = os.urandom(8).hex()  # tells these files from those of another writing
+    shards = check_whole("shards", shards, 1, 99_999)  # their names have five digits
+    if folder.exists():
+        raise ValueError(f"{folder} is there already: choose another folder for the shards")
+    names = [f"digits-{k:05d}-of-{shards:05d}.tfrecord" for k in range(shards)]
     with all_or_nothing(folder) as beside:
         beside.mkdir()
-        try:
-            shape, total = _write_files(beside, _pairs(batches), header)
-        except tf.errors.OpError as error:
-            raise OSError(error.message) from error
-        digits = [len(range(k, total, shards)) for k in range(shards)]  # dealt in turn
-        (beside / INDEX).write_text(json.dumps(header | {"shape": shape, "digits": digits}, indent=1))
+        index = _write_files([str(beside / name) for name in names], _pairs(batches))
+        digits = [len(range(k, index["total"], shards)) for k in range(shards)]  # dealt in turn
+        sizes = [(beside / name).stat().st_size for name in names]
+        files = {name: {"digits": n, "bytes": size} for name, n, size in zip(names, digits, sizes, strict=True)}
+        (beside / INDEX).write_text(json.dumps(index | {"files": files}, indent=1))
     return Shards(folder)
-
-
-def _is_empty(folder):
-    """Whether nothing that a person put there lies in the folder; hidden files are left by file managers."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        return not folder.exists() or all(entry.name.startswith(".") for entry in folder.iterdir())
-    except OSError as error:
-        raise OSError(f"{folder} cannot be written ({error}): choose another folder") from error
 
 
 def _pairs(batches):
     """The batches one by one, once they are seen to be pairs."""
-    expected = "give pairs (images, labels), such as [(images, labels)]"
-    if not hasattr(batches, "__iter__"):
-        raise TypeError(f"batches are a {type(batches).__name__}: {expected}")
-    for batch in batches:
+    for batch in batches if hasattr(batches, "__iter__") else [batches]:
         if not isinstance(batch, tuple | list) or len(batch) != 2:
-            raise TypeError(f"batches hold a {type(batch).__name__}: {expected}")
+            raise TypeError(
+                f"batches hold a {type(batch).__name__}: give pairs (images, labels), such as [(images, labels)]"
+            )
         yield batch
 
 
-def _write_files(folder, pairs, header):
-    """The files, without the index. Returns the shape of an image and the number of digits."""
-    shards, num_classes = header["shards"], header["num_classes"]
-    shape, total = None, 0
+def _write_files(paths, pairs):
+    """The files. Returns what is known of all digits: how many, their shape, largest label and checksum."""
+    shape, total, largest, checksum = None, 0, 0, 0
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(tf.io.TFRecordWriter(str(folder / _name(k, shards)))) for k in range(shards)]
+        writers = [stack.enter_context(tf.io.TFRecordWriter(path)) for path in paths]
         for images, labels in pairs:
             check_images(images)
-            check_labels(labels, len(images), num_classes)
-            if shape is None:
-                shape = list(images.shape[1:])
-                for k, writer in enumerate(writers):
-                    writer.write(json.dumps(header | {"shape": shape, "shard": k}).encode())
-            if images.dtype != np.uint8 or list(images.shape[1:]) != shape:
+            check_labels(labels, len(images), MAX_CLASSES)
+            shape = shape or images.shape[1:]
+            if images.dtype != np.uint8 or images.shape[1:] != shape:
                 raise ValueError(f"a batch holds {images.dtype} {images.shape[1:]}, not uint8 {shape}")
             pixels = np.asarray(images).reshape(len(images), -1)
-            for record in np.concatenate([np.asarray(labels, np.uint8)[:, None], pixels], axis=1):
-                writers[total % shards].write(record.tobytes())
+            records = np.concatenate([np.asarray(labels, np.uint8)[:, None], pixels], axis=1)
+            for record in records:
+                writers[total % len(writers)].write(record.tobytes())
                 total += 1
-    if shape is None:
+            largest, checksum = max(largest, int(records[:, 0].max())), zlib.crc32(records, checksum)
+    if not total:
         raise ValueError("there is no batch to write: give at least one")
-    return shape, total
-
-
-def _name(shard, shards):
-    return f"digits-{shard:05d}-of-{shards:05d}.tfrecord"
+    return {"shape": shape, "total": total, "largest_label": largest, "checksum": checksum}
 
 
 class Shards:
-    """A folder that ``write_shards`` made. ``len`` is the number of digits.
+    """A folder that ``write_shards`` made, a split that ``train`` takes. ``len`` is the number of digits.
 
     ``files`` says of each file by name how many ``digits`` and ``bytes`` it has. Raises ``DataError`` with the name of
-    a file that is missing, cut short, in another's place, or of another version or writing.
+    a file that is missing, cut short or damaged. ``buffer`` digits at a time are held in memory and shuffled.
     """
 
-    def __init__(self, folder):
-        self.folder = check_path("folder", folder)
-        header, digits = _read_index(self.folder / INDEX)
-        self.shape, self.num_classes = tuple(header["shape"]), header["num_classes"]
-        self.files = {}
-        for shard, count in enumerate(digits):
-            own_header = header | {"shard": shard}
-            name = _name(shard, header["shards"])
-            size = _check_header(self.folder / name, own_header) + count * (FRAME + 1 + int(np.prod(self.shape)))
-            found = (self.folder / name).stat().st_size
-            if found != size:
-                raise DataError(f"{self.folder / name} has {found} bytes instead of {size}: {REMEDY}")
-            self.files[name] = {"digits": count, "bytes": size}
+    def __init__(self, folder, buffer=10_000):
+        self.folder, self.buffer = check_path("folder", folder), check_positive("buffer", buffer)
+        path = self.folder / INDEX
+        try:
+            index = json.loads(path.read_text())
+            self.shape, self.largest_label = tuple(index["shape"]), index["largest_label"]
+            self.total, self.checksum, self.files = index["total"], index["checksum"], index["files"]
+            promised = {self.folder / name: file["bytes"] for name, file in self.files.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path} cannot be read ({error!r}): {REMEDY}, into another folder") from error
+        for path, size in promised.items():
+            if not path.is_file():
+                raise DataError(f"{path} is missing, one of {len(promised)} shards: {REMEDY}")
+            if path.stat().st_size != size:
+                raise DataError(f"{path} has {path.stat().st_size} bytes instead of {size}: {REMEDY}")
+        self._place = None
 
     def __len__(self):
-        return sum(file["digits"] for file in self.files.values())
+        return self.total
 
-    def stream(self, batch_size=128, seed=0, buffer=10_000):
+    def fingerprint(self):
+        """What tells it from others: a list of numbers."""
+        return [self.total, self.checksum, len(self.files), self.buffer]
+
+    def stream(self, batch_size=128, seed=0):
         """An endless ``tf.data.Dataset`` of uint8 images ``[batch_size, *shape]`` and labels ``[batch_size]``.
 
         Each time through, the files are put in another order and four are read side by side; of what they give,
         ``buffer`` digits at a time are shuffled. Batch ``n`` is a pure function of ``(seed, n)`` and ``buffer``.
         """
-        batch_size = check_positive("batch_size", batch_size)
-        buffer = check_positive("buffer", buffer)
-        seed = check_seed(seed)
+        batch_size, seed = check_positive("batch_size", batch_size), check_seed(seed)
         paths = tf.constant([str(self.folder / name) for name in self.files])
         size = 1 + int(np.prod(self.shape))
         shuffled = tf.random.experimental.stateless_shuffle
 
         def one_time_through(epoch):
             files = tf.data.Dataset.from_tensor_slices(shuffled(paths, [seed, epoch]))
-            digits = files.interleave(lambda path: tf.data.TFRecordDataset(path).skip(1), cycle_length=4)
-            return digits.batch(buffer).enumerate().map(lambda n, records: decode(records, [seed, epoch * 2**32 + n]))
+            digits = files.interleave(tf.data.TFRecordDataset, cycle_length=4)
+            numbered = digits.batch(self.buffer).enumerate()
+            return numbered.map(lambda n, records: decode(records, [seed, epoch * 2**32 + n]))
 
         def decode(records, seed):
             values = shuffled(tf.reshape(tf.io.decode_raw(records, tf.uint8), [-1, size]), seed)
@@ -149,78 +129,29 @@ class Shards:
         stream = tf.data.Dataset.counter().flat_map(one_time_through)
         return stream.rebatch(batch_size, drop_remainder=True).prefetch(2)
 
+    def batches(self, start, stop, batch_size, seed):
+        """Batches ``start … stop-1`` of the stream: images uint8 ``[stop - start, batch_size, *shape]`` and labels.
+
+        Asked for one after the other they are read once; any other order reads from the stream's beginning.
+        """
+        try:
+            if self._place != (start, batch_size, seed):
+                self._reading = iter(self.stream(batch_size, seed).skip(start))
+            images, labels = zip(*(next(self._reading) for _ in range(start, stop)), strict=True)
+        except tf.errors.OpError:
+            self._place = None
+            Shards(self.folder).check()
+            raise
+        self._place = stop, batch_size, seed
+        return np.stack(images), np.stack(labels)
+
     def check(self):
         """Read every record; raise ``DataError`` with the name of the first file that is damaged."""
-        for name, promised in self.files.items():
+        for name in self.files:
             path = self.folder / name
             try:
-                found = sum(1 for _ in tf.data.TFRecordDataset(str(path))) - 1
+                for _ in tf.data.TFRecordDataset(str(path)):
+                    pass
             except tf.errors.OpError as error:
                 place = re.search(r"\w+ record at \d+", error.message)
                 raise DataError(f"{path} is damaged ({place[0] if place else error.message}): {REMEDY}") from error
-            if found != promised["digits"]:
-                raise DataError(f"{path} is damaged (it holds {found} digits, not {promised['digits']}): {REMEDY}")
-
-
-def _read_index(path):
-    """The header that all files share, and how many digits each of them has."""
-    try:
-        header = json.loads(path.read_text())
-        digits = header.pop("digits")
-        if header["version"] != VERSION:
-            raise ValueError(f"it is of version {header['version']}, this program reads {VERSION}")
-        if not set(header) == {"version", "num_classes", "shards", "set", "shape"}:
-            raise ValueError(f"its keys are {sorted(header)}")
-        for size in header["shape"]:
-            check_positive("shape", size)
-        if len(header["shape"]) != 2 or len(digits) != check_whole("shards", header["shards"], 1, MOST_SHARDS):
-            raise ValueError(f"shape {header['shape']}, digits of {len(digits)} shards of {header['shards']}")
-        for count in digits:
-            check_whole("digits", count, 0, 2**53)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read ({error!r}): {REMEDY}, into an empty folder") from error
-    return header, digits
-
-
-def _check_header(path, expected):
-    """The size of a file's header in bytes; ``DataError`` where the file is missing or has another header."""
-    try:
-        if not path.exists():
-            raise DataError(f"{path} is missing, one of {expected['shards']} shards: {REMEDY}")
-        record = next(iter(tf.data.TFRecordDataset(str(path)).take(1))).numpy()
-        found = dict(json.loads(record))
-    except (tf.errors.OpError, OSError, StopIteration, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} opens with no header: it is damaged or no shard; {REMEDY}") from error
-    for key, value in expected.items():
-        if found.get(key) != value:
-            raise DataError(
-                f"{path} does not belong here, its header says {key} {found.get(key)} and not {value}: {REMEDY}"
-            )
-    return FRAME + len(record)
-
-
-def train_on_stream(
-    model, shards, steps, batch_size=128, seed=0, optimizer=None, compute=compute_gradients, buffer=10_000
-):
-    """Like ``train``, on ``shards``: memory does not grow with their size. Returns the ``History``.
-
-    For a model of a strategy give ``compute=share_out(strategy)``. Raises ``TypeError`` or ``ValueError`` as ``train``
-    does, ``DataError`` with the name of a shard that turns out to be damaged.
-    """
-    if not isinstance(shards, Shards):
-        raise TypeError(f"shards are a {type(shards).__name__}: give those of write_shards, or Shards(folder)")
-    blank = Split(np.zeros((1, *shards.shape), np.uint8), [shards.num_classes - 1], shards.num_classes)
-    check_arguments(model, blank, steps, batch_size, optimizer)
-    with model.distribute_strategy.scope():
-        if optimizer is None:
-            optimizer = keras.optimizers.Adam(learning_rate=0.001)
-        optimizer.build(model.trainable_variables)
-    train_steps = make_train_steps(model, optimizer, (batch_size, *shards.shape), compute)
-    stream = shards.stream(batch_size, seed, buffer).take(steps).batch(STEPS_PER_CALL)
-    try:
-        history = [train_steps(images, labels).numpy() for images, labels in stream]
-    except tf.errors.OpError:
-        Shards(shards.folder).check()
-        raise
-    optimizer.finalize_variable_values(model.trainable_variables)
-    return History(*np.concatenate(history).T)

@@ -111,10 +111,9 @@ class Agreement(Watcher):
         self.strategy = strategy
 
     def begin(self, run):
-        batch = run.split.batch_indices(run.done, run.batch_size, run.seed)
-        data = [batch, run.split.images[:1000], run.split.labels[:1000]]
+        data = np.array([*run.split.fingerprint(), run.batch_size, run.seed])
         weights = run.model.get_weights()
-        check_agreement(self.strategy, steps=run.steps, checkpoint=run.done, weights=weights, data=data)
+        check_agreement(self.strategy, steps=run.steps, checkpoint=run.done, weights=weights, data=[data])
 
 
 def check_agreement(strategy, **values):

@@ -97,18 +97,17 @@ def work(kind, cores):
 
 def stream(digits, folder):
     """Write so many digits, train on all of them once, distorted; print what it took."""
-    from .. import LSTMClassifier, load_mnist
+    from .. import LSTMClassifier, load_mnist, train
     from ..better.distortions import distort, on_changed
-    from ..bigger.shards import train_on_stream, write_shards
+    from ..bigger.shards import write_shards
 
-    train = load_mnist().train
-    pieces = (slice(start, start + 5000) for _ in range(digits // 50_000 + 1) for start in range(0, 50_000, 5000))
-    pieces = [next(pieces) for _ in range(digits // 5000)]
-    shards = write_shards(folder, ((train.images[piece], train.labels[piece]) for piece in pieces))
-    model, start = LSTMClassifier(32), time.perf_counter()
-    train_on_stream(model, shards, digits // 500, 500, compute=on_changed(lambda images, n: distort(images, [0, n])))
-    result = {"digits": len(shards), "file_mb": sum(file["bytes"] for file in shards.files.values()) / 1e6}
-    print(json.dumps(result | {"peak_memory_mb": peak_memory(), "seconds": time.perf_counter() - start}))
+    split = load_mnist().train
+    pieces = (slice(start % 50_000, start % 50_000 + 5000) for start in range(0, digits, 5000))
+    shards = write_shards(Path(folder) / "digits", ((split.images[piece], split.labels[piece]) for piece in pieces))
+    bent = on_changed(lambda images, n: distort(images, [0, n]))
+    train(LSTMClassifier(32), shards, digits // 100, 100, compute=bent, watchers=())
+    megabytes = sum(file["bytes"] for file in shards.files.values()) / 1e6
+    print(json.dumps({"digits": len(shards), "file_mb": megabytes, "peak_memory_mb": peak_memory()}))
 
 
 # --- the command ---------------------------------------------------------------------------------------------------

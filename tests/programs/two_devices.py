@@ -1,5 +1,6 @@
 """Trains on one device and on two, which must be the same; ``argv[1]`` is a folder for streamed digits."""
 
+import functools
 import sys
 
 import keras
@@ -10,7 +11,7 @@ import tensorflow as tf
 import lstm_mnist
 from lstm_mnist.better import distortions
 from lstm_mnist.bigger import sharing
-from lstm_mnist.bigger.shards import train_on_stream, write_shards
+from lstm_mnist.bigger.shards import write_shards
 
 strategy = tf.distribute.MirroredStrategy(sharing.logical_cpus(2))
 split = lstm_mnist.load_mnist().train
@@ -45,8 +46,8 @@ def stream(strategy=None):
     with (strategy or tf.distribute.get_strategy()).scope():
         model = lstm_mnist.LSTMClassifier(8)
     model.lstm.implementation = "plain"
-    compute = sharing.share_out(strategy) if strategy else lstm_mnist.compute_gradients
-    history = train_on_stream(model, digits, 3, 32, compute=compute)
+    train = functools.partial(sharing.train_shared, strategy) if strategy else lstm_mnist.train
+    history = train(model, digits, 3, 32, watchers=())
     return np.stack(history), model.get_weights()
 
 
