@@ -6,6 +6,7 @@ import sys
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # read at import; not on by default on every CPU
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # one core an operation: quicker where they are as small as here
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 

@@ -38,9 +38,10 @@ class LSTM(keras.layers.LSTM):
     """``keras.layers.LSTM`` whose loop over the rows is ours, one step a row.
 
     Arguments, weights, masks, states, dropout and saving are Keras's. ``implementation`` is ``'fast'`` (the arithmetic
-    of ``lstm_mnist.faster``) or ``'plain'`` (``lstm_step``, row after row): the same results up to rounding. What the
-    equations do not know (a mask, dropout while training, other activations, no bias) and a number of rows unknown in
-    advance go through Keras's own loop, as everything does with Keras's own ``implementation`` 1 or 2. On a GPU nothing
+    of ``lstm_mnist.faster``; where that cannot serve, in another float type or under XLA, the plain one) or ``'plain'``
+    (``lstm_step``, row after row): the same results up to rounding. What the equations do not know (a mask, dropout
+    while training, other activations, no bias) and a number of rows unknown in advance go through Keras's own loop, as
+    everything does with Keras's own ``implementation`` 1 or 2. On a GPU nothing
     was measured; Keras's loop, which calls cuDNN there, is expected to be the quicker one. Raises ``ValueError`` for
     rows of another shape than ``[batch, time_steps >= 1, features]``.
     """
@@ -66,7 +67,7 @@ class LSTM(keras.layers.LSTM):
         x = tf.reverse(sequences, [1]) if self.go_backwards else sequences
         cell = self.cell
         weights = [tf.convert_to_tensor(weight) for weight in (cell.kernel, cell.recurrent_kernel, cell.bias)]
-        run = faster.lstm if self.implementation == "fast" else plain_lstm
+        run = faster.lstm if self.implementation == "fast" and faster.can_run(x) else plain_lstm
         outputs, h, c = run(x, initial_state, *weights, self.return_sequences)
         return h, outputs if self.return_sequences else h, [h, c]
 
