@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import lstm_mnist
 from lstm_mnist.better import networks
@@ -127,6 +128,20 @@ def test_without_a_forget_bias_nothing_else_differs():
     assert bias.sum() == 128
     for ours, theirs in zip(models[1].get_weights(), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_softmax_twice_is_the_fault_of_notebook_03(images):
+    labels = lstm_mnist.load_mnist().train.labels[:6]
+    model, sound = networks.SoftmaxTwice(init="2019"), lstm_mnist.LSTMClassifier()
+    sound.set_weights(model.get_weights())
+    np.testing.assert_allclose(model(images), sound(images), atol=1e-6)
+    with tf.GradientTape() as tape:
+        loss, _ = lstm_mnist.loss_and_accuracy(labels, tf.nn.softmax(sound(images)))
+    expected = tape.gradient(loss, sound.trainable_variables)
+    gradients, its_loss, _ = lstm_mnist.compute_gradients(model, images, labels, 0)
+    assert float(its_loss) == pytest.approx(float(loss), rel=1e-5)
+    for ours, theirs in zip(gradients, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 def test_wrong_images_meet_the_same_clear_error(images):

@@ -134,6 +134,14 @@ def without_forget_bias():
     return model
 
 
+class SoftmaxTwice(LSTMClassifier):
+    """The LSTM with a fault of notebook 03: in training it gives probabilities, and the loss applies softmax again."""
+
+    def call(self, images, training=False):
+        logits = super().call(images)
+        return keras.ops.softmax(logits) if training else logits
+
+
 @keras.saving.register_keras_serializable("lstm_mnist")
 class Sweep(keras.layers.Layer):
     """Reads a grid of features along each column (or each row), there and back.

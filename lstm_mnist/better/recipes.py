@@ -137,6 +137,7 @@ RECIPES = {
     "open_o": replace(SHORT, make_model=lambda: OpenGateClassifier("o")),
     "one_tanh": replace(SHORT, make_model=OneTanhClassifier),
     "no_forget_bias": replace(SHORT, make_model=lambda: _row_after_row(networks.without_forget_bias())),
+    "softmax_twice": Recipe(lambda: networks.SoftmaxTwice(init="2019")),
     "rnn": replace(QUICK, make_model=RNNClassifier),
     "gru": replace(QUICK, make_model=networks.gru),
     "logistic_regression": replace(QUICK, make_model=networks.logistic_regression),
@@ -149,6 +150,7 @@ RECIPES = {
     "rows_and_columns": replace(QUICK, make_model=networks.rows_and_columns),
     "patches": replace(QUICK, make_model=networks.patches),
     "shuffled_rows": replace(QUICK, make_model=networks.shuffled_rows),
+    "units_32": replace(QUICK, make_model=lambda: LSTMClassifier(32)),
 }
 
 KEPT = ("2019", "quick", "every_row", "best", "best_every_row")  # recipes whose first seed's weights are shipped
