@@ -23,7 +23,7 @@ from .. import LSTM, LSTMClassifier, load_mnist
 from ..better import networks
 from ..better.recipes import RECIPES
 from ..files import all_or_nothing
-from ..lstm import lstm_step
+from ..lstm import plain_lstm
 from ..processes import Child, ChildError, peak_memory
 from ..training import make_train_steps
 from . import peers
@@ -58,8 +58,7 @@ LADDER = {
     "oneDNN": ("plain, one step a call", TOGETHER),
     "20 steps a call": ("plain", TOGETHER),
     "two halves side by side": ("two halves", SIDE_BY_SIDE),
-    "one tanh for four gates": ("one tanh", SIDE_BY_SIDE),
-    "one product for row and state": ("one product", SIDE_BY_SIDE),
+    "all rows in one operation": ("one operation", SIDE_BY_SIDE),
     "the backward pass by hand": ("fast", SIDE_BY_SIDE),
     "without oneDNN again": ("fast", SIDE_BY_SIDE | WITHOUT),
 }
@@ -116,7 +115,7 @@ def make_plain_one_step(*work, **options):
 
 
 class Rung(LSTM):
-    """The layer with ``arithmetic(x, kernel, recurrent_kernel, bias)``, the last h, for each half of the batch."""
+    """The layer, with the last h of each half of the batch by ``arithmetic(x, state, kernel, recurrent_kernel, bias)``."""
 
     def __init__(self, units, arithmetic):
         super().__init__(units)
@@ -124,55 +123,31 @@ class Rung(LSTM):
 
     def call(self, sequences, initial_state=None):  # arguments that Keras's build asks for
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
-        return tf.concat([self.arithmetic(half, *weights) for half in tf.split(sequences, 2)], axis=0)
+        halves = tf.split(sequences, 2)
+        state = self.get_initial_state(halves[0].shape[0])
+        return tf.concat([self.arithmetic(half, state, *weights) for half in halves], axis=0)
 
 
-def two_products(x, kernel, recurrent_kernel, bias):
-    """The plain layer's rows: a product for all rows, then one a row; three sigmoids and a tanh."""
-    projected = tf.tensordot(x, kernel, 1) + bias
-    h = c = tf.zeros_like(projected[:, 0, : recurrent_kernel.shape[0]])
-    for row in tf.unstack(projected, axis=1):
-        *_, c, h = lstm_step(row + h @ recurrent_kernel, c)
+def row_after_row(*arguments):
+    """The plain layer's rows."""
+    _, h, _ = plain_lstm(*arguments)
     return h
 
 
-def one_tanh(x, kernel, recurrent_kernel, bias):
-    """The same with sigmoid(z) = (tanh(z / 2) + 1) / 2, the halves already in the weights."""
-    halves = halves_for_gates(recurrent_kernel.shape[0])
-    projected, recurrent_kernel = tf.tensordot(x, kernel * halves, 1) + bias * halves, recurrent_kernel * halves
-    h = c = tf.zeros_like(projected[:, 0, : recurrent_kernel.shape[0]])
-    for row in tf.unstack(projected, axis=1):
-        h, c = step_with_one_tanh(row + h @ recurrent_kernel, c)
-    return h
-
-
-def one_product(x, kernel, recurrent_kernel, bias):
-    """The same with row and state side by side in one product a row."""
-    units = recurrent_kernel.shape[0]
-    halves = halves_for_gates(units)
-    weights, bias = tf.concat([kernel, recurrent_kernel], axis=0) * halves, bias * halves
-    h = c = tf.zeros_like(x[:, 0, :1]) + tf.zeros([units])
-    for row in tf.unstack(x, axis=1):
-        h, c = step_with_one_tanh(tf.concat([row, h], axis=1) @ weights + bias, c)
-    return h
-
-
-def halves_for_gates(units):
-    """1/2 for each weight of i, f and o, 1 for the candidate's."""
-    return np.repeat(np.float32([0.5, 0.5, 1, 0.5]), units)
-
-
-def step_with_one_tanh(z, c):
-    i, f, candidate, o = tf.split(tf.tanh(z), 4, axis=1)
-    c = (f + 1) / 2 * c + (i + 1) / 2 * candidate
-    return (o + 1) / 2 * tf.tanh(c), c
+def one_operation(x, state, kernel, recurrent_kernel, bias):
+    """All rows in TensorFlow's ``BlockLSTMV2``, with the gradient that TensorFlow has for it."""
+    h, c = state
+    none = tf.zeros_like(bias[: h.shape[1]])
+    cell = {"w": tf.concat([kernel, recurrent_kernel], axis=0), "b": bias, "wci": none, "wcf": none, "wco": none}
+    rows = tf.transpose(x, [1, 0, 2])
+    return tf.raw_ops.BlockLSTMV2(seq_len_max=rows.shape[0], x=rows, cs_prev=c, h_prev=h, cell_clip=0.0, **cell).h[-1]
 
 
 def rung(arithmetic):
     """A program of the ladder."""
 
     def make_model(units):
-        rows = keras.Input((28, FEATURES))
+        rows = keras.Input((28, FEATURES), batch_size=WORK["batch"])
         return networks.Neighbour(keras.Model(rows, keras.layers.Dense(CLASSES)(Rung(units, arithmetic)(rows))))
 
     return lambda *work, **options: make_ours(*work, **options, make_model=make_model)
@@ -196,9 +171,8 @@ PROGRAMS = {
     "fast": make_ours,
     "plain": make_plain,
     "plain, one step a call": make_plain_one_step,
-    "two halves": rung(two_products),
-    "one tanh": rung(one_tanh),
-    "one product": rung(one_product),
+    "two halves": rung(row_after_row),
+    "one operation": rung(one_operation),
     "peak": make_peak,
 }
 
@@ -247,8 +221,9 @@ def kind_of(operation):
 
 def start(name, settings, python=sys.executable, **work):
     """A child that builds the program or learns the recipe ``name``; ``ready`` waits for it."""
-    file = ["-m", __name__] if name in (*PROGRAMS, *RECIPES_HERE) else ["-P", peers.__file__]
-    environment = {}
+    file, environment = ["-m", __name__], {}
+    if name not in (*PROGRAMS, *RECIPES_HERE):
+        file, environment = ["-P", peers.__file__], {"TF_NUM_INTRAOP_THREADS": "0"}  # as without this package
     if "onednn" in settings:  # read when TensorFlow starts
         environment["TF_ENABLE_ONEDNN_OPTS"] = str(settings["onednn"])
     return Child([python, *file, name, json.dumps(settings), json.dumps(work)], environment)
