@@ -12,6 +12,7 @@ from ..checks import check_images, check_path, check_positive
 from ..drawing import read_picture, to_mnist
 from ..evaluation import predict_probabilities
 from ..files import DataError, all_or_nothing
+from ..lstm import LSTM
 
 PICTURES = (".png", ".jpg", ".jpeg")
 SAVED_MODEL = {"saved_model.pb", "variables", "assets", "fingerprint.pb"}  # what TensorFlow puts into such a folder
@@ -49,10 +50,25 @@ def export(model, path, time_steps=28):
                 model.save(beside)
             else:
                 form = "onnx" if path.suffix == ".onnx" else "tf_saved_model"
-                model.export(beside, format=form, input_signature=signature, verbose=False)
+                with _row_after_row(model):
+                    model.export(beside, format=form, input_signature=signature, verbose=False)
         except tf.errors.OpError as error:
             raise OSError(error.message) from error
     return path
+
+
+@contextlib.contextmanager
+def _row_after_row(model):
+    """With plain rows in every LSTM: other programs may not know TensorFlow's fused operations."""
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, LSTM)]
+    before = [layer.implementation for layer in layers]
+    for layer in layers:
+        layer.implementation = "plain"
+    try:
+        yield
+    finally:
+        for layer, implementation in zip(layers, before, strict=True):
+            layer.implementation = implementation
 
 
 @contextlib.contextmanager

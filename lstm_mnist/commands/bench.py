@@ -115,7 +115,7 @@ def make_plain_one_step(*work, **options):
 
 
 class Rung(LSTM):
-    """The layer, with the last h of each half of the batch by ``arithmetic(x, state, kernel, recurrent_kernel, bias)``."""
+    """The layer; ``arithmetic(x, state, kernel, recurrent_kernel, bias)`` gives the last h of each half of the batch."""
 
     def __init__(self, units, arithmetic):
         super().__init__(units)
