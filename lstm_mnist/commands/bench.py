@@ -115,7 +115,7 @@ def make_plain_one_step(*work, **options):
 
 
 class Rung(LSTM):
-    """The layer; ``arithmetic(x, state, kernel, recurrent_kernel, bias)`` gives the last h of each half of the batch."""
+    """The layer; ``arithmetic(x, state, kernel, recurrent_kernel, bias)`` gives each half of the batch its last h."""
 
     def __init__(self, units, arithmetic):
         super().__init__(units)
