@@ -345,14 +345,6 @@ def test_preparation_shows_each_step_with_its_size():
     assert [line.get_ydata()[0] for line in fig.axes[1].lines][:1] == [14]
 
 
-def test_reading_shows_belief_and_answer_of_each_row(test_digits):
-    image, belief = test_digits[0][0], np.random.default_rng(0).dirichlet(np.ones(10), 28)
-    left, right = plots.belief_by_row(image, belief).axes[:2]
-    assert np.array_equal(left.images[0].get_array(), image)
-    assert np.array_equal(right.images[0].get_array(), belief)
-    assert np.array_equal(right.lines[0].get_xdata(), belief.argmax(axis=1))
-
-
 def test_bringing_drawings_to_mnists_form_needs_no_widget():
     code = "import sys, lstm_mnist.drawing, lstm_mnist.plots; assert not {'anywidget', 'ipywidgets'} & {*sys.modules}"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -5,6 +5,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from lstm_mnist import evaluation, plots
+from lstm_mnist.plots.lstm import CELL_PARTS
+from lstm_mnist.plots.style import ORANGE, RED
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (13, 28, 28), np.uint8)
 
@@ -58,17 +60,9 @@ def test_class_shares_are_per_cent():
     assert labelled(fig.axes[0])
 
 
-def test_squashing_draws_both_curves():
-    ax = plots.squashing().axes[0]
-    sigmoid, tanh = ax.lines[:2]
-    np.testing.assert_allclose(sigmoid.get_ydata(), 1 / (1 + np.exp(-sigmoid.get_xdata())))
-    np.testing.assert_allclose(tanh.get_ydata(), np.tanh(tanh.get_xdata()))
-    assert [label.split(":")[0] for label in legend(ax)] == ["sigmoid", "tanh"]
-
-
 def test_the_cell_grows_by_one_part_at_a_time():
     sizes = []
-    for part in plots.CELL_PARTS:
+    for part in CELL_PARTS:
         fig = plots.lstm_cell(part)
         sizes.append(len(fig.axes[0].texts))
         assert texts_inside(fig)
@@ -81,17 +75,10 @@ def test_the_cell_grows_by_one_part_at_a_time():
 
 
 def test_unrolled_shows_the_rows_it_names():
-    fig = plots.unrolled(IMAGES[0], shown=(1, 2, 28))
-    for picture, t in zip(fig.axes[0].images, (1, 2, 28), strict=True):
+    fig = plots.unrolled(IMAGES[0])
+    for picture, t in zip(fig.axes[0].images, (1, 2, 3, 14, 28), strict=True):
         np.testing.assert_array_equal(picture.get_array(), IMAGES[0][t - 1 : t])
     assert texts_inside(fig)
-
-
-def test_operation_counts_are_sorted_and_totalled():
-    ax = plots.operation_counts({"a": {"MatMul": 3, "Add": 1}, "b": {"Add": 7}}).axes[0]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["Add", "MatMul"]
-    assert [[bar.get_width() for bar in bars] for bars in ax.containers] == [[1, 3], [7, 0]]
-    assert legend(ax) == ["a: 4 operations", "b: 7 operations"]
 
 
 def test_training_curves_show_each_step_and_the_running_mean():
@@ -153,7 +140,7 @@ def test_probabilities_mark_the_answer():
     values = np.array([0.1, 0.7, 0.2])
     left, right = plots.probabilities(IMAGES[0], values, label=1).axes
     assert [bar.get_height() for bar in right.patches] == list(values)
-    assert [to_hex(bar.get_facecolor()) == to_hex(plots.ORANGE) for bar in right.patches] == [False, True, False]
+    assert [to_hex(bar.get_facecolor()) == to_hex(ORANGE) for bar in right.patches] == [False, True, False]
     assert left.get_title() == "true digit: 1"
     assert labelled(right)
 
@@ -162,49 +149,11 @@ def test_halving_marks_the_run_that_won():
     fig = plots.halving({3: ([10], [0.5]), 1: ([10, 20], [0.4, 0.3]), 2: ([10, 20, 40], [0.4, 0.2, 0.1])}, kept=2)
     (ax,) = fig.axes
     assert [list(line.get_xdata()) for line in ax.lines] == [[10], [10, 20], [10, 20, 40]]
-    assert [to_hex(line.get_color()) == to_hex(plots.RED) for line in ax.lines] == [False, False, True]
+    assert [to_hex(line.get_color()) == to_hex(RED) for line in ax.lines] == [False, False, True]
     assert legend(ax) == ["dropped", "setting 2, kept to the end"]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["10", "20", "40"]
     assert labelled(ax)
     assert texts_inside(fig)
-
-
-def test_a_shared_step_shows_each_replicas_slice():
-    (ax,) = plots.shared_step(np.zeros((5, 28, 28), np.uint8), replicas=2).axes
-    words = {text.get_text() for text in ax.texts}
-    assert {"images 0 to 2", "images 3 to 4"} <= words
-    assert len(ax.images) == 5
-
-
-def test_same_curves_draws_each_at_its_own_steps():
-    (ax,) = plots.same_curves({"one": np.arange(30), "two": np.arange(30)}).axes
-    one, two = (line.get_xydata() for line in ax.lines)
-    np.testing.assert_array_equal(one, np.stack([np.arange(1, 31), np.arange(30)], axis=1))
-    np.testing.assert_array_equal(two, [[7, 6], [19, 18]])
-    assert labelled(ax)
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "two"]
-
-
-def test_arrangements_shows_images_a_second_of_each_common_batch():
-    step_ms = {"a": {"64": [1], "128": [64, 32, 128]}, "b": {"128": [16]}}
-    (ax,) = plots.arrangements({"a": "one core", "b": "two"}, step_ms).axes
-    assert [bar.get_width() for bar in ax.patches] == [2000, 8000]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["one core", "two"]
-    assert ax.get_title() == "batches of 128"
-
-
-def test_network_draws_speed_up_over_speed_with_its_marks():
-    (ax,) = plots.network({"batch": (np.array([1e6, 1e9]), np.array([0.1, 1.9]))}, {"Wi-Fi": 1e8}).axes
-    np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[1e6, 0.1], [1e9, 1.9]])
-    assert ax.texts[0].get_text().strip() == "Wi-Fi"
-    assert labelled(ax)
-
-
-def test_stream_memory_sets_files_beside_memory():
-    streams = [{"digits": 60, "file_mb": 5, "peak_memory_mb": 80}, {"digits": 600, "file_mb": 50, "peak_memory_mb": 81}]
-    (ax,) = plots.stream_memory(streams).axes
-    assert [bar.get_width() for bar in ax.patches] == [5, 80, 50, 81]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["60 digits", "600 digits"]
 
 
 def test_growth_draws_time_above_memory_a_column_an_axis():
@@ -217,3 +166,11 @@ def test_growth_draws_time_above_memory_a_column_an_axis():
     assert drawn == [[[32, 3], [64, 6]], [[8, 1]], [[32, 700], [64, 710]], [[8, 690]]]
     assert [ax.get_xlabel() for ax in fig.axes] == ["", "", "images", "units"]
     assert [ax.get_ylabel() for ax in fig.axes] == ["a step, ms", "", "memory, MB", ""]
+
+
+def test_medians_draw_each_round_and_mark_one_name():
+    (ax,) = plots.medians({"a": [3, 1, 8], "b": [5, 5]}, "ms", ["first", "second"], highlighted="b").axes
+    assert [bar.get_width() for bar in ax.patches] == [3, 5]
+    assert [list(line.get_xdata()) for line in ax.lines] == [[3, 1, 8], [5, 5]]
+    assert [bar.get_hatch() for bar in ax.patches] == [None, "//"]
+    assert [text.get_text() for text in ax.texts] == ["first", "second"]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import lstm_mnist
-from lstm_mnist import data, drawing, evaluation, exercises, faster, files, inside, plots
+from lstm_mnist import data, drawing, evaluation, exercises, faster, files, inside
 from lstm_mnist.checks import check_images, check_labels
 
 settings.register_profile(
@@ -266,14 +266,3 @@ def test_any_strokes_can_be_drawn_and_more_ink_never_takes_ink_away(strokes):
     ink = drawing.rasterise(strokes)
     assert ink.shape == (280, 280)
     assert (drawing.rasterise(strokes[:-1]) <= ink).all()
-
-
-# Pictures
-
-
-@given(hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats(-1e3, 1e3)), st.integers(1, 60))
-def test_a_running_mean_is_the_mean_of_each_window(values, window):
-    if window > len(values):
-        return
-    means = [values[k : k + window].mean() for k in range(len(values) - window + 1)]
-    np.testing.assert_allclose(plots.smooth(values, window), means, atol=1e-9)

@@ -4,11 +4,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
-from .style import BLACK, BLUE, GATE_COLOURS, GREEN, ORANGE, PINK, SKY, new_figure, show_image
+from .style import BLACK, BLUE, GREEN, ORANGE, PINK, RED, SKY, new_figure, show_image
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, SKY, "white", ORANGE, "#8A3D00"])
 
-SHARES = {name: LinearSegmentedColormap.from_list(name, ["white", GATE_COLOURS[name]]) for name in ("i", "f", "o")}
+GATE_COLOURS = {"i": GREEN, "f": BLUE, "o": RED}
+
+SHARES = {name: LinearSegmentedColormap.from_list(name, ["white", colour]) for name, colour in GATE_COLOURS.items()}
 
 BELIEF = LinearSegmentedColormap.from_list("belief", ["white", PINK, "#3D0C2B"])
 
@@ -51,12 +53,14 @@ def frame_row(axes, t):
 def reading(image, states, belief, label, decided):
     """A whole digit at once: image, states and belief after every row, side by side on the same 28 lines.
 
-    ``states`` maps names of ``STATE_TITLES`` to ``[time_steps, cells]``; ``belief`` is ``[time_steps, classes]``.
+    ``states`` maps names of ``STATE_TITLES`` to ``[time_steps, cells]``; ``belief`` is ``[time_steps, classes]``;
+    ``label`` may be ``None``; ``decided`` is the row of decision, counted from 1.
     """
     time_steps, classes = belief.shape
     widths = (2.3, *[0.9] * len(states), 1.5)
-    fig, (axes, bars) = new_figure(9, 3.9, 2, len(widths), width_ratios=widths, height_ratios=(20, 1))
-    show_image(axes[0], image, f"true digit: {label}")
+    width = 4.5 + 0.9 * len(states)
+    fig, (axes, bars) = new_figure(width, 3.9, 2, len(widths), width_ratios=widths, height_ratios=(20, 1))
+    show_image(axes[0], image, "what is read" if label is None else f"true digit: {label}")
     axes[0].set(aspect="auto", ylabel="row t, from top to bottom")
     axes[0].set_yticks(range(0, time_steps, 3), range(1, time_steps + 1, 3), fontsize=10)
     bars[0].axis("off")

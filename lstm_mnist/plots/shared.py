@@ -72,38 +72,32 @@ def probabilities(image, values, label=None):
     return fig
 
 
-def runs(groups, xlabel="test accuracy, %"):
-    """Several runs a name, ``{name: values}``: a dot each and the mean as a bar."""
+def runs(groups):
+    """Test accuracies of several runs a name, ``{name: values in per cent}``: a dot each and the mean as a bar."""
     fig, ax = new_figure(8, 0.42 * len(groups) + 0.9)
     for place, values in enumerate(groups.values()):
         ax.plot(values, [place] * len(values), "o", color=BLUE, markerfacecolor="none")
         ax.plot([np.mean(values)], [place], "|", color=RED, markersize=18, markeredgewidth=2)
         ax.annotate(f"{np.mean(values):.2f}", (np.mean(values), place), (0, 10), textcoords="offset points",
                     ha="center", fontsize=8)  # fmt: skip
-    ax.set(yticks=range(len(groups)), yticklabels=groups, xlabel=xlabel, ylim=(len(groups) - 0.5, -0.7))
+    ax.set(yticks=range(len(groups)), yticklabels=groups, xlabel="test accuracy, %", ylim=(len(groups) - 0.5, -0.7))
     ax.grid(axis="x", color="#DDDDDD")
     return fig
 
 
-def draw_medians(ax, rounds, notes=None, highlighted=None):
+def medians(rounds, xlabel, notes=None, highlighted=None):
     """Several rounds a name, ``{name: [number a round]}``, from top to bottom: a bar to the median, a dot a round.
 
     ``notes`` stand to the right, one a name; the bar of the name ``highlighted`` looks another way.
     """
-    longest = max(max(values) for values in rounds.values())
-    for place, (name, values) in enumerate(rounds.items()):
+    notes = notes or [""] * len(rounds)
+    fig, ax = new_figure(8, 0.5 * len(rounds) + 1)
+    for place, ((name, values), note) in enumerate(zip(rounds.items(), notes, strict=True)):
         look = {"color": ORANGE, "hatch": "//"} if name == highlighted else {"color": SKY}
         ax.barh(place, np.median(values), **look)
         ax.plot(values, np.full(len(values), place), ".", color=BLACK, markersize=4)
-    for place, (values, note) in enumerate(zip(rounds.values(), notes or [], strict=False)):
         ax.annotate(note, (max(values), place), (6, 0), textcoords="offset points", va="center")
-    room = 1.05 + 0.02 * max(len(note) for note in notes or [""])
-    ax.set(yticks=range(len(rounds)), yticklabels=rounds, ylim=(len(rounds) - 0.4, -0.6), xlim=(0, room * longest))
-
-
-def medians(rounds, xlabel, notes=None, highlighted=None):
-    """The chart of ``draw_medians`` as a figure."""
-    fig, ax = new_figure(8, 0.5 * len(rounds) + 1)
-    draw_medians(ax, rounds, notes, highlighted)
-    ax.set_xlabel(xlabel)
+    room = 1.05 + 0.02 * max(map(len, notes))
+    ax.set(yticks=range(len(rounds)), yticklabels=rounds, ylim=(len(rounds) - 0.4, -0.6), xlabel=xlabel)
+    ax.set_xlim(0, room * max(max(values) for values in rounds.values()))
     return fig

@@ -4,13 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
-)  # fmt: skip
-
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, RED, PINK = "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#767676"
-
-GATE_COLOURS = {"i": GREEN, "f": BLUE, "c": ORANGE, "o": RED}
 
 
 def new_figure(width=8.0, height=3.0, rows=1, columns=1, **kwargs):
