@@ -117,6 +117,7 @@ def _row_after_row(model):
 QUICK = Recipe(steps=1100, peak=0.005)
 BEST = recipe_of(searched(), steps=12_000)  # what ten minutes on one core allow
 SHORT = Recipe(steps=2000)
+PIXELS = Recipe(steps=600, peak=0.005)  # a step takes some forty times as long as one of 28 rows
 
 RECIPES = {
     "2019": Recipe(as_in_2019),
@@ -151,6 +152,8 @@ RECIPES = {
     "patches": replace(QUICK, make_model=networks.patches),
     "shuffled_rows": replace(QUICK, make_model=networks.shuffled_rows),
     "units_32": replace(QUICK, make_model=lambda: LSTMClassifier(32)),
+    "pixels": replace(PIXELS, make_model=networks.pixels),
+    "rnn_pixels": replace(PIXELS, make_model=lambda: networks.pixels(keras.layers.SimpleRNN)),
 }
 
 KEPT = ("2019", "quick", "every_row", "best", "best_every_row")  # recipes whose first seed's weights are shipped
