@@ -6,96 +6,56 @@ import types
 import zlib
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from .checks import check_path
-from .files import DataError, all_or_nothing
+from .files import all_or_nothing, read_npz
 from .watchers import Watcher
-
-VERSION = 1
 
 
 class Checkpoints(Watcher):
     """Keeps weights, optimizer, step and history in ``folder/run.npz`` every ``every`` steps and at the end.
 
     A run that finds such a file goes on from there, to the same weights bit for bit. The file says whose it is: another
-    model, optimizer, data, precision, batch size, seed or ``compute`` is refused with ``ValueError``, and so is a
-    folder in which another process trains; a damaged file with ``DataError``. A new file takes the old one's place only
-    once it is whole; ``OSError`` where it cannot be written. With ``read_only`` nothing is written.
+    model, optimizer, data, precision, batch size, seed or ``compute`` is refused with ``ValueError``, a damaged file
+    with ``DataError``. A new file takes the old one's place only once it is whole; ``OSError`` where it cannot be
+    written.
     """
 
-    def __init__(self, folder, every=1000, read_only=False):
+    def __init__(self, folder, every=1000):
         super().__init__(every)
-        self.folder, self.read_only = check_path("folder", folder), read_only
-        self.path = self.folder / "run.npz"
-        self.lock = FileLock(self.folder / "lock", blocking=False)  # the system lets go of it when the process ends
-        self.remedy = "choose another folder, or delete this one to begin anew"
+        self.path = check_path("folder", folder) / "run.npz"
 
     def begin(self, run):
-        if not self.read_only:
-            self._claim()
-        self.settings = json.loads(json.dumps(_settings(run), default=str))
+        self.settings = json.loads(json.dumps(settings_of(run), default=str))
         if self.path.exists():
             self._restore(run)
 
     def look(self, run):
-        if self.read_only:
-            return
-        arrays = {"settings": np.array(json.dumps(self.settings)), "history": run.measured} | _state(run)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with all_or_nothing(self.path) as path:
-                np.savez(path, **arrays)
-        except OSError as error:
-            raise OSError(f"step {run.done} cannot be kept in {self.folder}, earlier ones are: {error}") from error
-
-    def end(self, run):
-        self.lock.release()
-
-    def _claim(self):
-        """Make the folder and lock it, or raise ``ValueError`` where it is not ours to train into."""
-        strangers = []
-        if self.folder.is_dir():
-            ours = {"lock", self.path.name}
-            strangers = [file.name for file in self.folder.iterdir() if file.name not in ours and file.name[0] != "."]
-        if strangers and not self.path.exists():
-            raise ValueError(f"{self.folder} holds {strangers[0]} and no {self.path.name}: choose another folder")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.lock.acquire()
-        except Timeout as error:
-            raise ValueError(f"another process trains into {self.folder}: choose another folder") from error
-        except OSError as error:
-            raise ValueError(f"checkpoint folder {self.folder} cannot be written: {error}") from error
+        state = {name: _array(variable) for name, variable in _variables(run).items()}
+        with all_or_nothing(self.path) as path:
+            np.savez(path, settings=json.dumps(self.settings), history=run.measured, **state)
 
     def _restore(self, run):
-        try:
-            with np.load(self.path, allow_pickle=False) as file:
-                arrays = dict(file)
-            theirs = dict(json.loads(str(arrays.pop("settings"))))
-            history = arrays.pop("history")
-        except Exception as error:  # damaged bytes make zipfile, zlib, numpy and json raise nearly anything
-            raise DataError(f"{self.path} is damaged ({error}): {self.remedy}") from error
+        remedy = "choose another folder, or delete this file to begin anew"
+        kept = read_npz(self.path, ["settings", "history"], remedy)
+        theirs, history = json.loads(str(kept["settings"])), kept["history"]
         for key, value in self.settings.items():
             if theirs.get(key) != value:
                 raise ValueError(
-                    f"{self.folder} holds a run with {key} = {theirs.get(key)}, this one has {value}: {self.remedy}"
+                    f"{self.path} holds a run with {key} = {theirs.get(key)}, this one has {value}: {remedy}"
                 )
-        ours = _state(run)
-        if {name: a.shape for name, a in arrays.items()} != {name: a.shape for name, a in ours.items()}:
-            raise DataError(f"{self.path} lacks a part of the run, or has one too many: {self.remedy}")
         if len(history) > run.steps:
-            raise ValueError(f"{self.folder} is already at step {len(history)}: ask for more than steps={run.steps}")
-        for name, variable in _variables(run).items():
-            variable.assign(arrays[name])
+            raise ValueError(f"{self.path} is already at step {len(history)}: ask for more than steps={run.steps}")
+        variables = _variables(run)
+        for name, array in read_npz(self.path, variables, remedy).items():
+            variables[name].assign(array)
         run.done, run.measured = len(history), history
 
 
-def _settings(run):
-    """All that a run's weights depend on, but for its number of steps."""
+def settings_of(run):
+    """All that a run's weights depend on, but for its number of steps: a dict."""
     model, optimizer = run.model, run.optimizer
     return {
-        "version": VERSION,
         "model": [[list(variable.shape), str(variable.dtype), variable.trainable] for variable in model.variables],
         "layers": [[type(layer).__name__, layer.dtype_policy.name] for layer in model.layers],
         "arithmetic": [layer.implementation for layer in model.layers if hasattr(layer, "implementation")],
@@ -110,22 +70,23 @@ def _settings(run):
 def describe(value):
     """What tells one function from another: its name, its code, and all values that it brings along."""
     if isinstance(value, functools.partial):
-        return ["partial", describe(value.func), describe(value.args), describe(value.keywords)]
+        return describe([value.func, value.args, value.keywords])
     if isinstance(value, types.FunctionType):
+        code = value.__code__
+        constants = [c for c in code.co_consts if not isinstance(c, types.CodeType)]
         brought = [cell.cell_contents for cell in value.__closure__ or ()]
-        code = zlib.crc32(value.__code__.co_code + repr(value.__code__.co_names).encode())
-        constants = [c for c in value.__code__.co_consts if not isinstance(c, types.CodeType)]
-        return [value.__qualname__, code, describe(constants), describe(brought), describe(value.__defaults__)]
+        words = [value.__qualname__, code.co_code.hex(), code.co_names]
+        return describe([*words, constants, brought, value.__defaults__])
     if isinstance(value, dict):
         return {str(key): describe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [describe(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
-        return [list(value.shape), str(value.dtype), zlib.crc32(np.ascontiguousarray(value).tobytes())]
+        return [list(value.shape), str(value.dtype), zlib.crc32(value.tobytes())]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
     return type(value).__name__
 
 
@@ -135,7 +96,7 @@ def _variables(run):
     return model | {f"optimizer {n}": variable for n, variable in enumerate(run.optimizer.variables)}
 
 
-def _state(run):
-    """Their values, as arrays that NumPy can keep."""
-    values = {name: variable.numpy() for name, variable in _variables(run).items()}
-    return {name: value.astype(np.float32) if value.dtype.kind == "V" else value for name, value in values.items()}
+def _array(variable):
+    """Its value as an array that NumPy can keep, which bfloat16 is not."""
+    value = variable.numpy()
+    return value.astype(np.float32) if value.dtype.kind == "V" else value

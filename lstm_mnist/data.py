@@ -126,7 +126,7 @@ def _embedded_mnist():
 def read_mnist(path):
     """The arrays x_train, y_train, x_test and y_test of an ``.npz`` file; ``DataError`` unless they are MNIST's."""
     remedy = "reinstall lstm_mnist or restore the file from the repository"
-    arrays = read_npz(path, set(OFFICIAL_DIGESTS), max_bytes=60_000_000, remedy=remedy)
+    arrays = read_npz(path, OFFICIAL_DIGESTS, remedy)
     for name, official in OFFICIAL_DIGESTS.items():
         digest = _idx_digest(arrays[name])
         if arrays[name].dtype != np.uint8 or digest != official:

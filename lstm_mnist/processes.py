@@ -1,8 +1,10 @@
 """Child processes: they take orders, are quoted when they fail, and never outlive the process that started them."""
 
 import contextlib
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,8 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-if sys.platform == "linux":
-    import fcntl
+PR_SET_PDEATHSIG = 1  # of Linux: the signal that this process gets when the one that started it ends
 
 
 class ChildError(RuntimeError):
@@ -22,21 +23,22 @@ class Child:
     """A process that runs ``command``, as a context; ``environment`` changes variables for it.
 
     It takes orders from its standard input and answers on its standard output, a line of JSON each. What it writes to
-    its error output is kept for ``last_word``. When this process ends, however it does, its input ends; on Linux the
-    child ends at once too, elsewhere as soon as it reads that or has called ``end_with_parent``.
+    its error output is kept for ``last_word``. When this process ends, however it does, the child's input ends: it is
+    to end then too, by reading it or by ``end_with_parent``.
     """
 
     def __init__(self, command, environment=()):
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.started = time.perf_counter()
-        options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors, "text": True}
-        options["env"] = os.environ | dict(environment)
-        options["start_new_session"] = True  # Ctrl-C reaches this process alone, which ends the others
-        self._lifeline = None
-        if sys.platform == "linux":
-            self.process, self._lifeline = _tied(command, options)
-        else:
-            self.process = subprocess.Popen(command, **options)
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env=os.environ | dict(environment),
+            start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others
+        )
 
     def ask(self, order):
         """Send an order and wait for the answer."""
@@ -69,8 +71,6 @@ class Child:
         with contextlib.suppress(BrokenPipeError):  # an order that it never read
             self.process.communicate()
         self._errors.close()
-        if self._lifeline:
-            self._lifeline.close()
 
     def __enter__(self):
         return self
@@ -79,25 +79,16 @@ class Child:
         self.stop()
 
 
-def _tied(command, options):
-    """A process that SIGIO ends when the file that comes with it closes: even while Python is held up there."""
-    end, ours = os.pipe()
-    lifeline = open(ours, "wb")  # noqa: SIM115
-    try:
-        process = subprocess.Popen(command, pass_fds=[end], **options)
-        fcntl.fcntl(end, fcntl.F_SETOWN, process.pid)
-        fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_ASYNC)
-    finally:
-        os.close(end)
-    return process, lifeline
-
-
 # --- in the child --------------------------------------------------------------------------------------------------
 
 
 def end_with_parent():
-    """End this process when its standard input ends: for a child that takes no orders and gives no answers."""
-    os.dup2(2, 1)
+    """End this process, which takes no orders, when the one that started it ends: its standard input ends then.
+
+    On Linux the system ends it, even while Python is held up; only a parent that ended before is left to the input.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def watch():
         sys.stdin.read()

@@ -206,18 +206,14 @@ def test_an_altered_array_is_refused_with_both_digests(tmp_path):
 @pytest.mark.parametrize("arrays", [{"x_train": 0}, {"a": 0, "b": 1}])
 def test_other_arrays_are_refused(tmp_path, arrays):
     np.savez(tmp_path / "mnist.npz", **arrays)
-    with pytest.raises(lstm_mnist.DataError, match="holds the arrays"):
+    with pytest.raises(lstm_mnist.DataError, match=r"mnist\.npz cannot be read"):
         data.read_mnist(tmp_path / "mnist.npz")
 
 
-def test_read_npz_refuses_pickles_and_bombs(tmp_path):
-    pickled, bomb = tmp_path / "pickled.npz", tmp_path / "bomb.npz"
-    np.savez(pickled, a=np.array([{"a": 1}], dtype=object))
-    np.savez_compressed(bomb, a=np.zeros(10_000_000, np.uint8))
-    with pytest.raises(lstm_mnist.DataError, match="cannot be read"):
-        read_npz(pickled, {"a"}, 1000, "remedy")
-    with pytest.raises(lstm_mnist.DataError, match="would unpack to 10000128 bytes"):
-        read_npz(bomb, {"a"}, 1000, "remedy")
+def test_read_npz_refuses_pickles(tmp_path):
+    np.savez(tmp_path / "pickled.npz", a=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(lstm_mnist.DataError, match=r"pickled\.npz cannot be read .*: remedy"):
+        read_npz(tmp_path / "pickled.npz", ["a"], "remedy")
 
 
 @pytest.mark.parametrize(

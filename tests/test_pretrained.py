@@ -58,9 +58,8 @@ def with_weights(change):
 
 
 CANNOT_BE_KEPT = {
-    "NaN": (lambda: with_weights(lambda weight: weight * np.nan), "expected finite float32"),
+    "NaN": (lambda: with_weights(lambda weight: weight * np.nan), "expected float32, all finite"),
     "float64": (lambda: lstm_mnist.LSTMClassifier(8, dtype="float64"), "kernel is float64"),
-    "too large": (lambda: lstm_mnist.LSTMClassifier(1200), "over 20,000,000 bytes: keep this network by model.save"),
     "other equations": (lambda: inside.OpenGateClassifier("f", num_hidden=8), "OpenGateClassifier answers otherwise"),
     "another network": (lambda: inside.RNNClassifier(8), "of type RNNClassifier: give an LSTMClassifier"),
     "a Keras network": (lambda: keras.Sequential([keras.layers.Dense(2)]), "of type Sequential: give an"),
@@ -101,11 +100,11 @@ def damaged(**changes):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        (damaged(bias=None), r"expected \['bias'"),
-        (damaged(bias=np.zeros(31, np.float32)), r"bias is float32 \[31\], expected finite float32 \[32\]"),
+        (damaged(bias=None), "cannot be read .*bias"),
+        (damaged(bias=np.zeros(31, np.float32)), r"no weights file .*\(31,\)"),
         (damaged(bias=np.zeros(32)), "bias is float64"),
         (damaged(bias=np.full(32, np.nan, np.float32)), "finite"),
-        (damaged(output_kernel=np.zeros((8, 0), np.float32), output_bias=np.zeros(0, np.float32)), r"float32 \[8, 0\]"),
+        (damaged(output_kernel=np.zeros((8, 0), np.float32), output_bias=np.zeros(0, np.float32)), "num_classes is 0"),
         (damaged(kernel=np.array([{}], dtype=object)), "cannot be read"),
         (damaged(recipe="no json"), "no weights file"),
     ],

@@ -92,7 +92,7 @@ def test_any_bytes_are_no_weights_no_picture_and_no_idx_file(tmp_path_factory, c
     path = tmp_path_factory.getbasetemp() / "any.gz"
     path.write_bytes(gzip.compress(content) if wrapped else content)
     for read in (
-        lambda: files.read_npz(path, {"a"}, 1000, "remedy"),
+        lambda: files.read_npz(path, ["a"], "remedy"),
         lambda: data.read_idx(path, 3),
         lambda: drawing.read_picture(path),
     ):

@@ -8,11 +8,14 @@ import pytest
 from lstm_mnist.commands import scaling
 
 
-class Answering:
+class Answering(contextlib.AbstractContextManager):
     """A child that answers every order with ``milliseconds`` times it."""
 
     def __init__(self, milliseconds):
         self.milliseconds = milliseconds
+
+    def __exit__(self, *_):
+        pass
 
     def tell(self, batch):
         self.batch = batch
@@ -21,21 +24,17 @@ class Answering:
         return self.milliseconds * self.batch
 
 
-class Arrangement(scaling.Side):
-    """``scaling.Side`` with made-up children, a core each: the second is twice as slow as the first."""
-
-    def __init__(self, kind, cores):
-        self.stack = contextlib.ExitStack()
-        self.children = [Answering(n + 1) for n, _ in enumerate(cores)]
+def made_up(kind, cores):
+    """In place of ``scaling.start``: a child a core, the second twice as slow as the first."""
+    return [Answering(n + 1) for n, _ in enumerate(cores)]
 
 
 def test_a_step_takes_as_long_as_its_slowest_process():
-    with Arrangement("workers", [[0], [1]]) as side:
-        assert side.milliseconds(128) == 256
+    assert scaling.milliseconds(made_up("workers", [[0], [1]]), 128) == 256
 
 
 def test_every_arrangement_has_its_rounds_for_each_of_its_batches(monkeypatch):
-    monkeypatch.setattr(scaling, "Side", Arrangement)
+    monkeypatch.setattr(scaling, "start", made_up)
     times, sums = scaling.measure_steps(rounds=3)
     assert {side: list(batches) for side, batches in times.items()} == {
         side: [str(batch) for batch in batches] for side, (*_, batches) in scaling.SIDES.items()

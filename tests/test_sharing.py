@@ -1,8 +1,6 @@
-import json
-import socket
+import dataclasses
 import subprocess
 import sys
-import time
 import types
 from pathlib import Path
 
@@ -13,7 +11,6 @@ import tensorflow as tf
 
 import lstm_mnist
 from lstm_mnist.bigger import cluster, sharing
-from lstm_mnist.bigger.workers import free_ports
 
 
 @pytest.fixture(scope="module")
@@ -45,26 +42,36 @@ def test_a_model_or_optimizer_made_outside_the_scope_is_named(split):
 
 
 class TwoWorkers:
-    """What ``check_agreement`` needs of a strategy: worker 1 of two, whose sum adds what worker 0 says."""
+    """What ``Agreement`` needs of a strategy: worker 1 of two, whose sum adds what worker 0 says."""
 
     num_replicas_in_sync = 2
 
-    def __init__(self, difference=0):
-        self.difference, self.cluster_resolver = difference, types.SimpleNamespace(task_id=1)
+    def __init__(self, said_by_0=None):
+        self.said_by_0, self.cluster_resolver = said_by_0, types.SimpleNamespace(task_id=1)
 
     def run(self, function, arguments):
         return function(*arguments)
 
     def reduce(self, operation, mine, axis):
-        return mine + mine + self.difference
+        return mine + (mine if self.said_by_0 is None else self.said_by_0)
 
 
-def test_workers_that_disagree_are_told_in_what():
-    values = {"steps": 5, "weights": [np.ones(3, np.float32), np.zeros(2, np.float32)]}
-    sharing.check_agreement(TwoWorkers(), **values)
-    for difference, name in (([1, 0], "steps"), ([0, -1], "weights")):
+def test_workers_that_disagree_are_told_in_what(split):
+    adam, compute = keras.optimizers.Adam, lstm_mnist.compute_gradients
+    ours = lstm_mnist.training.Run(small_model(), split, 5, 32, 0, adam(), compute)
+    sharing.Agreement(TwoWorkers()).begin(ours)
+    for change, name in (
+        ({"steps": 6}, "steps"),
+        ({"done": 2}, "checkpoint"),
+        ({"model": small_model(seed=4)}, "weights"),
+        ({"split": lstm_mnist.load_mnist().test}, "data"),
+        ({"batch_size": 16}, "batch_size"),
+        ({"seed": 1}, "seed"),
+        ({"optimizer": adam(0.5)}, "optimizer"),
+    ):
+        theirs = sharing.numbers_of(dataclasses.replace(ours, **change))
         with pytest.raises(ValueError, match=f"the workers differ in {name}: give all the same"):
-            sharing.check_agreement(TwoWorkers(difference), **values)
+            sharing.Agreement(TwoWorkers(list(theirs.values()))).begin(ours)
 
 
 def test_worker_0_alone_writes_files():
@@ -75,58 +82,19 @@ def test_worker_0_alone_writes_files():
 
 
 @pytest.mark.parametrize("error", ["UnavailableError", "AbortedError", "CancelledError", "DeadlineExceededError"])
-def test_a_lost_worker_is_named_with_the_way_on(error):
-    for folders, way_on in ((["runs"], "goes on from the last checkpoint in runs"), ([], "begins anew")):
-        with pytest.raises(cluster.WorkerError, match=way_on), sharing.lost_workers_named(folders):
-            raise getattr(tf.errors, error)(None, None, "connection reset")
+def test_a_lost_worker_is_named_with_the_way_on(split, error):
+    def lost(model, images, labels, n):
+        raise getattr(tf.errors, error)(None, None, "connection reset")
+
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        model = small_model()
+    with pytest.raises(cluster.WorkerError, match=r"start all of them again; the run goes on from its last checkpoint"):
+        sharing.train_shared(strategy, model, split, 5, compute=lost, watchers=())
 
 
 def test_the_message_is_the_gradient_and_two_numbers():
     assert sharing.message_bytes(lstm_mnist.LSTMClassifier()) == 4 * (81_674 + 2)
-
-
-def tf_config(workers=("127.0.0.1:1", "127.0.0.1:2"), index=0, **task):
-    return json.dumps({"cluster": {"worker": list(workers)}, "task": {"type": "worker", "index": index} | task})
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "cannot be used .*it is ''"),
-        ("{worker", "cannot be used"),
-        ("[1]", "cannot be used"),
-        ('{"cluster": {"worker": ["a:1"]}}', "has no 'task'"),
-        (tf_config(["a"]), "cannot be used"),
-        (tf_config(["a:x"]), "cannot be used"),
-        (tf_config(["a:1", "a:1"]), "an address occurs twice"),
-        (tf_config(index=2), "task index 2 among 2 workers"),
-        (tf_config(index=-1), "task index -1"),
-        (tf_config(type="ps"), "type worker"),
-    ],
-)
-def test_a_malformed_tf_config_is_named(monkeypatch, text, message):
-    monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(ValueError, match=f"TF_CONFIG .*{message}.*expected"):
-        cluster.worker_strategy()
-
-
-def test_a_port_in_use_is_named(monkeypatch):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        monkeypatch.setenv("TF_CONFIG", tf_config([f"127.0.0.1:{port}"]))
-        with pytest.raises(cluster.WorkerError, match=rf"127\.0\.0\.1:{port} cannot be used .*in use"):
-            cluster.worker_strategy()
-
-
-def test_a_worker_that_never_comes_is_named_after_the_time_limit(monkeypatch):
-    here, there = free_ports(2)
-    monkeypatch.setenv("TF_CONFIG", tf_config([f"127.0.0.1:{here}", f"127.0.0.1:{there}"]))
-    start = time.monotonic()
-    with pytest.raises(cluster.WorkerError, match=rf"worker 1 at 127\.0\.0\.1:{there} has not come within 0.5 s"):
-        cluster.worker_strategy(time_limit=0.5)
-    assert time.monotonic() - start < 30
 
 
 PROGRAMS = Path(__file__).parent / "programs"

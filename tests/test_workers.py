@@ -1,9 +1,5 @@
-import os
-import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,7 +7,7 @@ import pytest
 
 import lstm_mnist
 from lstm_mnist.bigger.cluster import WorkerError
-from lstm_mnist.bigger.workers import Workers, run_workers
+from lstm_mnist.bigger.workers import Workers
 from lstm_mnist.commands import workers as command
 
 NEEDS_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
@@ -35,7 +31,8 @@ def test_workers_train_as_one_process_even_when_one_is_killed_and_all_start_agai
     with np.load(folder / "run.npz") as kept:
         reached = len(kept["history"])
     assert 20 <= reached < 600
-    run = run_workers(2, time_limit=200, **orders)
+    with Workers(2, **orders) as workers:
+        run = workers.wait(200)
     keras.utils.set_random_seed(3)
     model = lstm_mnist.LSTMClassifier(8)
     model.lstm.implementation = "plain"
@@ -62,27 +59,13 @@ def test_the_command_names_an_impossible_number():
 
 def test_a_worker_that_fails_is_quoted_and_all_are_stopped(tmp_path):
     (tmp_path / "diary.txt").write_text("private")
-    with (
-        Workers(1, **ORDERS, checkpoint_folder=tmp_path / "diary.txt" / "x") as workers,
-        pytest.raises(WorkerError, match=r"worker 0: ValueError: checkpoint folder .* cannot be written"),
+    for orders, message in (
+        ({"checkpoint_folder": tmp_path / "diary.txt" / "x", "steps": 1}, r"OSError: .*run\.npz cannot be written"),
+        ({"steps": 2.5}, "ValueError: steps is 2.5: use a whole number"),
     ):
-        workers.wait(200)
-    assert workers.processes[0].poll() == 1
-
-
-@pytest.mark.parametrize(
-    ("orders", "message"),
-    [
-        ({"implementation": "plian"}, "implementation is 'plian': use 'fast' or 'plain'"),
-        ({"steps": 2.5}, "steps is 2.5"),
-        ({"seed": -1}, "seed is -1"),
-        ({"batch_size": None}, "batch_size is None"),
-        ({"checkpoint_every": 0}, "checkpoint_every is 0"),
-    ],
-)
-def test_impossible_orders_are_named_before_any_process_starts(orders, message):
-    with pytest.raises(ValueError, match=message):
-        Workers(2, **orders)
+        with Workers(1, **ORDERS | orders) as workers, pytest.raises(WorkerError, match=f"worker 0: {message}"):
+            workers.wait(200)
+        assert workers.processes[0].poll() == 1
 
 
 def test_an_impossible_time_limit_is_named():
@@ -99,35 +82,3 @@ def test_workers_too_slow_for_the_time_limit_are_stopped():
     ):
         workers.wait(0.2)
     assert workers.processes[0].poll() is not None
-
-
-PARENT = Path(__file__).parent / "programs" / "parent_of_workers.py"
-HELD_UP = "import ctypes; ctypes.PyDLL(None).sleep(600)"  # with Python's lock in hand, as TensorFlow waits for workers
-
-
-@NEEDS_SIGNALS
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_no_worker_outlives_the_process_that_started_it(end, tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(HELD_UP)
-    command, environment = [sys.executable, PARENT, tmp_path], os.environ | {"TMPDIR": str(tmp_path)}
-    parent = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    workers = [int(pid) for pid in parent.stdout.readline().split()]
-    time.sleep(0.5)
-    parent.send_signal(end)
-    parent.communicate(timeout=60)
-    limit = time.monotonic() + 20
-    while left := [worker for worker in workers if is_running(worker)]:
-        assert time.monotonic() < limit, [os.kill(worker, signal.SIGKILL) for worker in left]
-        time.sleep(0.1)
-    assert [path.name for path in tmp_path.iterdir() if path.suffix] == ["sitecustomize.py"]  # not __pycache__
-
-
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except ProcessLookupError:
-        return False
-    except FileNotFoundError:
-        return os.path.isdir("/proc/self")  # without /proc, signal 0 has to do

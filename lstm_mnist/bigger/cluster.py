@@ -1,16 +1,14 @@
 """One worker of several machines: who the others are, and what goes wrong among them."""
 
-import contextlib
 import json
 import os
 import signal
 import socket
-import threading
 import time
 
 import tensorflow as tf
 
-from ..checks import check_number, check_whole
+from ..checks import check_number
 
 DAY = 24 * 3600
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
@@ -29,70 +27,54 @@ def worker_strategy(time_limit=60):
     """
     time_limit = check_number("time_limit", time_limit, most=DAY)
     workers, index = read_tf_config()
-    with _listening(workers[index]):
+    host, port = workers[index]
+    try:
+        listener = socket.create_server((host, port))
+    except OSError as error:
+        raise WorkerError(
+            f"{host}:{port} cannot be used ({error}): free it, or give this worker another in TF_CONFIG"
+        ) from error
+    with listener:
         _wait_for(workers, time_limit)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # TensorFlow catches it and goes on
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # TensorFlow catches it and goes on
     return strategy
 
 
 def read_tf_config():
-    """The workers' addresses and this one's place among them, from the environment's ``TF_CONFIG``.
+    """The workers' addresses, pairs of host and port, and this one's place among them, from ``TF_CONFIG``.
 
-    The addresses are pairs of host and port. Raises ``ValueError`` for a malformed ``TF_CONFIG``.
+    Raises ``ValueError`` for a malformed ``TF_CONFIG``.
     """
-    example = '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}'
     text = os.environ.get("TF_CONFIG", "")
     try:
         config = json.loads(text)
-        workers, task = config["cluster"]["worker"], config["task"]
-        addresses = [_address(worker) for worker in workers]
-        index = task["index"]
-        if set(config["cluster"]) != {"worker"} or task["type"] != "worker":
-            raise ValueError("all tasks have to be of type worker")
-        if len(set(addresses)) < len(addresses):
-            raise ValueError("an address occurs twice")
-        if not isinstance(index, int) or not 0 <= index < len(addresses):
-            raise ValueError(f"task index {index} among {len(addresses)} workers")
+        index = config["task"]["index"]
+        pairs = [worker.rsplit(":", 1) for worker in config["cluster"]["worker"]]
+        workers = [(host, int(port)) for host, port in pairs]
+        if index not in range(len(workers)):
+            raise ValueError(f"task index {index} among {len(workers)} workers")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"has no {error}" if isinstance(error, KeyError) else f"cannot be used ({error})"
-        raise ValueError(f"TF_CONFIG {what}: it is {text!r}, expected {example}") from error
-    return addresses, index
-
-
-def _address(worker):
-    host, _, port = worker.rpartition(":")
-    if not host:
-        raise ValueError(f"{worker!r} has no host or no port")
-    return host, check_whole(f"the port of {worker!r}", int(port), 1, 65535)
-
-
-@contextlib.contextmanager
-def _listening(address):
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-            listener.listen()
-        except (OSError, UnicodeError) as error:  # a host's name that cannot be one is a UnicodeError
-            raise WorkerError(
-                f"{address[0]}:{address[1]} cannot be used ({error}): free it, or give this worker another in TF_CONFIG"
-            ) from error
-        yield
+        example = '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}'
+        raise ValueError(f"TF_CONFIG cannot be used ({error}): it is {text!r}, expected {example}") from error
+    return workers, index
 
 
 def _wait_for(workers, time_limit):
-    missing, end = list(workers), time.monotonic() + time_limit
-    while missing:
-        host, port = missing[0]
-        try:
-            socket.create_connection((host, port), timeout=1).close()
-            missing.pop(0)
-        except (OSError, UnicodeError) as error:
+    end = time.monotonic() + time_limit
+    for n, address in enumerate(workers):
+        while not _is_there(address):
             if time.monotonic() > end:
                 raise WorkerError(
-                    f"worker {workers.index((host, port))} at {host}:{port} has not come within {time_limit:g} s "
-                    f"({error}): start it with the same TF_CONFIG and its own task index"
-                ) from None
+                    f"worker {n} at {address[0]}:{address[1]} has not come within {time_limit:g} s: "
+                    "start it with the same TF_CONFIG and its own task index"
+                )
             time.sleep(0.1)
+
+
+def _is_there(address):
+    try:
+        socket.create_connection(address, timeout=1).close()
+        return True
+    except OSError:
+        return False

@@ -1,14 +1,12 @@
 """One training step shared out among devices or machines: each computes a slice of the batch, all are added up."""
 
-import contextlib
 import zlib
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ..better.distortions import on_changed
-from ..checkpoints import Checkpoints
+from ..checkpoints import Checkpoints, describe, settings_of
 from ..checks import check_positive
 from ..training import compute_gradients, train
 from ..watchers import Printing, ProgressBar, Watcher
@@ -16,36 +14,39 @@ from .cluster import LOST, WorkerError
 
 
 def train_shared(
-    strategy, model, split, steps=5000, batch_size=128, seed=0, optimizer=None, change=None, watchers=None
+    strategy, model, split, steps=5000, batch_size=128, seed=0, optimizer=None, compute=None, watchers=None
 ):
     """``train``, each step shared out among the devices or machines of ``strategy``: the same weights up to rounding.
 
-    The model, and a given optimizer, are made in the strategy's scope. ``change`` is that of
-    ``better.distortions.on_changed``. Worker 0 alone prints and writes; all read its checkpoints. Raises
-    ``ValueError`` for what cannot be shared out, ``WorkerError`` where another worker is lost.
+    The model, and a given optimizer, are made in the strategy's scope. ``compute`` is ``share_out(strategy)``, or what
+    goes round it: ``on_changed(change, share_out(strategy))``. Worker 0 alone prints and writes; all read its
+    checkpoints. Raises ``ValueError`` for what cannot be shared out, ``WorkerError`` where another worker is lost.
     """
     check_scope(strategy, model, optimizer, batch_size)
     watchers = [Printing(), ProgressBar()] if watchers is None else list(watchers)
-    folders = [watcher.folder for watcher in watchers if isinstance(watcher, Checkpoints)]
     if not is_chief(strategy):
         watchers = [without_output(watcher) for watcher in watchers]
     with strategy.scope():
         if optimizer is None:
             optimizer = keras.optimizers.Adam(learning_rate=0.001)
         optimizer.build(model.trainable_variables)
-    compute = share_out(strategy)
-    if change is not None:
-        compute = on_changed(change, compute)
-    with lost_workers_named(folders):
+    if compute is None:
+        compute = share_out(strategy)
+    try:
         return train(model, split, steps, batch_size, seed, optimizer, compute, [*watchers, Agreement(strategy)])
+    except LOST as error:
+        raise WorkerError(
+            "another worker was lost in mid-training: start all of them again; the run goes on from its last "
+            "checkpoint, or begins anew without Checkpoints"
+        ) from error
 
 
 def without_output(watcher):
     """What has the place of ``watcher`` on the other workers: the same stops, since all must call alike."""
-    if isinstance(watcher, Checkpoints):
-        return Checkpoints(watcher.folder, watcher.every, read_only=True)
     silent = Watcher(watcher.every)
     silent.next_stop = watcher.next_stop
+    if isinstance(watcher, Checkpoints):
+        silent.begin = watcher.begin  # which reads
     return silent
 
 
@@ -111,42 +112,24 @@ class Agreement(Watcher):
         self.strategy = strategy
 
     def begin(self, run):
-        data = np.array([*run.split.fingerprint(), run.batch_size, run.seed])
-        weights = run.model.get_weights()
-        check_agreement(self.strategy, steps=run.steps, checkpoint=run.done, weights=weights, data=[data])
-
-
-def check_agreement(strategy, **values):
-    """Raise ``ValueError`` where workers differ in one of ``values`` (numbers, or lists of arrays)."""
-    if not strategy.cluster_resolver:
-        return
-    numbers = [value if isinstance(value, int) else _checksum(value) for value in values.values()]
+        if not self.strategy.cluster_resolver:
+            return
+        numbers = numbers_of(run)
+        totals = self.add_up(tf.constant(list(numbers.values()), tf.int64)).numpy()
+        for (name, number), total in zip(numbers.items(), totals, strict=True):
+            if total != number * self.strategy.num_replicas_in_sync:
+                raise ValueError(f"the workers differ in {name}: give all the same arguments, seeds and checkpoints")
 
     @tf.function
-    def add_up(mine):
-        return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(tf.identity, (mine,)), axis=None)
-
-    with lost_workers_named():
-        totals = add_up(tf.constant(numbers, tf.int64)).numpy()
-    for name, number, total in zip(values, numbers, totals, strict=True):
-        if total != number * strategy.num_replicas_in_sync:
-            raise ValueError(f"the workers differ in {name}: give all the same arguments, random seed and checkpoints")
+    def add_up(self, mine):
+        everybodys = self.strategy.run(tf.identity, (mine,))
+        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, everybodys, axis=None)
 
 
-def _checksum(arrays):
-    return zlib.crc32(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
-
-
-@contextlib.contextmanager
-def lost_workers_named(folders=()):
-    """Turn TensorFlow's errors about a peer that is gone into a ``WorkerError``; ``folders`` hold checkpoints."""
-    try:
-        yield
-    except LOST as error:
-        remedy = "the run begins anew"
-        if folders:
-            remedy = f"the run goes on from the last checkpoint in {folders[0]}"
-        raise WorkerError(f"another worker was lost in mid-training: start all of them again, {remedy}") from error
+def numbers_of(run):
+    """A number for each thing in which workers have to be at one, by its name."""
+    things = {"steps": run.steps, "checkpoint": run.done, "weights": run.model.get_weights()} | settings_of(run)
+    return {name: zlib.crc32(repr(describe(thing)).encode()) for name, thing in things.items()}
 
 
 def logical_cpus(count=2):

@@ -1,14 +1,10 @@
-"""Starts two workers that would train for ever, and prints their numbers; ``argv[1]`` is a folder of their modules."""
+"""Starts two workers that would train for ever, and prints their numbers."""
 
-import os
 import signal
-import sys
 
 from lstm_mnist.bigger.workers import Workers
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where pytest itself was started in the background
-if sys.platform == "linux":
-    os.environ["PYTHONPATH"] = os.pathsep.join([sys.argv[1], *filter(None, [os.environ.get("PYTHONPATH")])])
 with Workers(2, steps=10**9, num_hidden=8) as workers:
     print(*(process.pid for process in workers.processes), flush=True)
     workers.wait()

@@ -25,11 +25,10 @@ def run(strategy=None, **settings):
     model.lstm.implementation = "plain"
     distort = lambda images, n: distortions.distort(images, [n, 1])
     watchers = [lstm_mnist.Printing(3)]
-    if strategy:
-        history = sharing.train_shared(strategy, model, split, 7, 32, 3, optimizer, distort, watchers)
-    else:
-        compute = distortions.on_changed(distort)
-        history = lstm_mnist.train(model, split, 7, 32, 3, optimizer, compute, watchers)
+    train = functools.partial(sharing.train_shared, strategy) if strategy else lstm_mnist.train
+    compute = sharing.share_out(strategy) if strategy else lstm_mnist.compute_gradients
+    compute = distortions.on_changed(distort, compute)
+    history = train(model, split, 7, 32, 3, optimizer, compute, watchers)
     assert optimizer.iterations.numpy() == 7
     return np.stack(history), model.get_weights()
 
