@@ -96,3 +96,25 @@ def test_a_bend_moves_neighbours_alike_and_far_points_differently():
     assert 0.3 < inner.std() < 0.8
     assert np.abs(np.diff(inner, axis=1)).mean() < 0.25
     assert np.corrcoef(inner[:, 0], inner[:, -1])[0, 1] < 0.5
+
+
+def test_one_half_of_the_images_is_noisy_and_one_half_misses_rows_that_follow_each_other():
+    grey = tf.fill([2000, 9, 7], 0.5)
+    disturbed = distortions.disturb(grey, [0, 1], noise=0.1, missing_rows=3).numpy()
+    missing = (disturbed == 0).all(axis=2)
+    incomplete = missing.any(axis=1)
+    assert incomplete.mean() == pytest.approx(0.5, abs=0.05)
+    assert set(missing[incomplete].sum(axis=1)) == {3}
+    assert set(missing[incomplete].argmax(axis=1)) == set(range(7))
+    assert ((np.diff(missing[incomplete].astype(int), axis=1) == 1).sum(axis=1) <= 1).all()
+    strength = disturbed[~incomplete].std(axis=(1, 2))
+    assert np.mean(strength == 0) == pytest.approx(0.5, abs=0.05)
+    assert np.mean(strength[strength > 0]) == pytest.approx(0.05, abs=0.005)
+
+
+def test_disturbed_images_follow_the_seed_and_stay_between_0_and_1(images):
+    pixels = images / np.float32(255)
+    first, again, other = (distortions.disturb(pixels, seed).numpy() for seed in ([0, 1], [0, 1], [0, 2]))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert 0 <= first.min() <= first.max() <= 1

@@ -117,7 +117,7 @@ def test_unusable_weights_are_refused(tmp_path, arrays, message):
 
 @pytest.mark.parametrize("name", ["nonesuch", "", None, 2020, "../weights/2020"])
 def test_missing_weights_name_those_that_are_there(name):
-    with pytest.raises(lstm_mnist.DataError, match=r"\.npz is missing: take one of 2019, .*quick, give a file"):
+    with pytest.raises(lstm_mnist.DataError, match=r"\.npz is missing: take one of 2019, .*sturdy, give a file"):
         lstm_mnist.load_pretrained(name)
 
 

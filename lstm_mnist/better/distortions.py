@@ -32,6 +32,22 @@ def distort(images, seed, amount=1.0, degrees=12.0, scale=0.12, shear=0.2, shift
     return _read_between(pixels, from_y, from_x)
 
 
+def disturb(images, seed, noise=0.3, missing_rows=4):
+    """Noise in one half of the images, missing rows in one half, each half drawn by itself: float32 of the same shape.
+
+    ``images`` ``[batch, rows, columns]`` are float in 0..1, ``seed`` is two integers. ``noise`` is the largest standard
+    deviation of the noise, each image's own is drawn evenly below it. ``missing_rows`` rows next to each other become 0.
+    """
+    batch, rows, _ = tf.unstack(tf.shape(images))
+    draws = tf.random.stateless_uniform([3, batch, 1, 1], seed)
+    strength = noise * tf.maximum(2 * draws[0] - 1, 0)
+    noisy = tf.clip_by_value(images + strength * tf.random.stateless_normal(tf.shape(images), seed), 0, 1)
+    first = tf.floor(draws[1] * tf.cast(rows - missing_rows + 1, tf.float32))
+    below = tf.cast(tf.range(rows), tf.float32)[:, None] - first
+    missing = (below >= 0) & (below < missing_rows) & (draws[2] < 0.5)
+    return tf.where(missing, 0.0, noisy)
+
+
 def _read_between(pixels, y, x):
     """What ``pixels`` ``[batch, rows, columns]`` hold at the places ``y``, ``x`` of the same shape, in pixels.
 

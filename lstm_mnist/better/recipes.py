@@ -16,7 +16,7 @@ from ..lstm import LSTMClassifier
 from ..pretrained import WEIGHTS_FOLDER
 from ..training import compute_gradients, train
 from . import networks
-from .distortions import distort, on_changed
+from .distortions import distort, disturb, on_changed
 from .ledger import read_table
 
 SEARCHED = WEIGHTS_FOLDER / "search.csv"
@@ -35,6 +35,7 @@ class Recipe:
     average: bool = False  # answer with the moving average of the weights
     changes: dict = field(default_factory=dict)  # of ``distort``; none: digits as they are
     fade: float = 0.0  # the last part of the steps in which the changes fade out
+    disturbed: dict = field(default_factory=dict)  # of ``disturb``; none: no noise, no missing rows
 
     def optimizer(self):
         """A fresh Adam."""
@@ -53,7 +54,9 @@ class Recipe:
             if self.fade:
                 left = 1 - tf.cast(n, tf.float32) / self.steps
                 amount = tf.minimum(1.0, left / self.fade)
-            return distort(images, tf.stack([seed, tf.cast(n, tf.int32)]), amount, **self.changes)
+            draw = tf.stack([seed, tf.cast(n, tf.int32)])
+            changed = distort(images, draw, amount, **self.changes)
+            return disturb(changed, draw + [1_000_000, 0], **self.disturbed) if self.disturbed else changed
 
         return distorted
 
@@ -75,7 +78,8 @@ class Recipe:
                 f"Adam, learning rate up to {self.peak} in a tenth of the steps, down to 0 on a cosine, norm <= 1"
             )
         settings = {"steps": self.steps, "batch_size": BATCH_SIZE, "optimizer": optimizer, "beta_2": self.beta_2}
-        return settings | {"moving average": self.average, "distortions": self.changes, "fade": self.fade}
+        settings |= {"moving average": self.average, "distortions": self.changes, "fade": self.fade}
+        return settings | ({"disturbed": self.disturbed} if self.disturbed else {})
 
 
 def rise_and_fall(peak, steps):
@@ -126,6 +130,8 @@ RECIPES = {
     "scheduled": replace(BEST, changes={}, fade=0.0),
     "distorted": replace(BEST, fade=0.0),
     "best": BEST,
+    "best_24000": replace(BEST, steps=24_000),
+    "sturdy": replace(BEST, disturbed={"noise": 0.3, "missing_rows": 4}),
     "quick": QUICK,
     "every_row": Recipe(lambda: _row_after_row(EveryRowClassifier())),
     "best_every_row": replace(BEST, make_model=EveryRowClassifier),
@@ -156,4 +162,4 @@ RECIPES = {
     "rnn_pixels": replace(PIXELS, make_model=lambda: networks.pixels(keras.layers.SimpleRNN)),
 }
 
-KEPT = ("2019", "quick", "every_row", "best", "best_every_row")  # recipes whose first seed's weights are shipped
+KEPT = ("2019", "quick", "every_row", "best", "best_every_row", "sturdy")  # recipes whose first seed's weights are shipped
