@@ -21,7 +21,7 @@ def _import_tensorflow_quietly():
     try:
         with open(os.devnull, "w") as null:
             os.dup2(null.fileno(), 2)
-        import tensorflow  # noqa: F401
+        import tensorflow
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
@@ -52,25 +52,3 @@ def __getattr__(name):
     if name in ROOMS:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-__all__ = [
-    "LSTM",
-    "MNIST",
-    "Checkpoints",
-    "DataError",
-    "History",
-    "LSTMClassifier",
-    "Printing",
-    "ProgressBar",
-    "Split",
-    "TensorBoard",
-    "compute_gradients",
-    "load_idx",
-    "load_mnist",
-    "load_pretrained",
-    "loss_and_accuracy",
-    "pretrained_recipe",
-    "save_pretrained",
-    "train",
-]

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib.util
-import warnings
 
 import keras
 import numpy as np
@@ -14,6 +13,7 @@ from ..evaluation import predict_probabilities
 from ..files import DataError, all_or_nothing
 from ..lstm import LSTM
 
+FORMS = {"": "tf_saved_model", ".onnx": "onnx", ".keras": "keras"}  # by the path's ending
 PICTURES = (".png", ".jpg", ".jpeg")
 SAVED_MODEL = {"saved_model.pb", "variables", "assets", "fingerprint.pb"}  # what TensorFlow puts into such a folder
 
@@ -31,29 +31,21 @@ def export(model, path, time_steps=28):
     path = check_path("path", path)
     if not isinstance(model, keras.Model) or not hasattr(model, "num_features"):
         raise TypeError(f"model is of type {type(model).__name__}: give a network of this package")
-    if path.suffix not in (".keras", ".onnx", ""):
+    if path.suffix not in FORMS:
         raise ValueError(
             f"{path} ends in {path.suffix}: end it in .keras or .onnx, or leave the ending out for a SavedModel"
         )
     if path.suffix == ".onnx":
-        _need("tf2onnx", "onnx")
+        _need("tf2onnx")
     if path.is_dir() and not {entry.name for entry in path.iterdir()} <= SAVED_MODEL:
         raise ValueError(f"{path} is a folder with other things in it: choose another path")
     signature = [tf.TensorSpec([None, time_steps, model.num_features], tf.uint8, name="images")]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(f"{path} cannot be written: {error}") from error
-    with all_or_nothing(path) as beside, _told_nothing():
-        try:
-            if path.suffix == ".keras":
-                model.save(beside)
-            else:
-                form = "onnx" if path.suffix == ".onnx" else "tf_saved_model"
-                with _row_after_row(model):
-                    model.export(beside, format=form, input_signature=signature, verbose=False)
-        except tf.errors.OpError as error:
-            raise OSError(error.message) from error
+    with all_or_nothing(path) as beside:
+        if path.suffix == ".keras":
+            model.save(beside)
+        else:
+            with _row_after_row(model):
+                model.export(beside, format=FORMS[path.suffix], input_signature=signature, verbose=False)
     return path
 
 
@@ -69,20 +61,6 @@ def _row_after_row(model):
     finally:
         for layer, implementation in zip(layers, before, strict=True):
             layer.implementation = implementation
-
-
-@contextlib.contextmanager
-def _told_nothing():
-    """Without TensorFlow's words about where it writes, and Keras's about names that NumPy no longer has."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def exported_logits(path, images):
@@ -148,7 +126,6 @@ def predict_folder(model, folder):
     return [(path.name, *answers[path.name]) for path in paths]
 
 
-def _need(*packages):
-    for package in packages:
-        if not importlib.util.find_spec(package):
-            raise ImportError(f"ONNX needs {package}, which is not installed: pip install 'lstm-mnist[onnx]'")
+def _need(package):
+    if not importlib.util.find_spec(package):
+        raise ImportError(f"ONNX needs {package}, which is not installed: pip install 'lstm-mnist[onnx]'")
