@@ -6,26 +6,45 @@ import types
 import zlib
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from .checks import check_path
 from .files import all_or_nothing, read_npz
 from .watchers import Watcher
+
+VERSION = 1  # of the file
 
 
 class Checkpoints(Watcher):
     """Keeps weights, optimizer, step and history in ``folder/run.npz`` every ``every`` steps and at the end.
 
     A run that finds such a file goes on from there, to the same weights bit for bit. The file says whose it is: another
-    model, optimizer, data, precision, batch size, seed or ``compute`` is refused with ``ValueError``, a damaged file
-    with ``DataError``. A new file takes the old one's place only once it is whole; ``OSError`` where it cannot be
-    written.
+    model, optimizer, data, precision, batch size, seed or ``compute`` is refused with ``ValueError``, and so is a
+    folder in which another process trains; a damaged file with ``DataError``. A new file takes the old one's place only
+    once it is whole; ``OSError`` where it cannot be written.
     """
 
     def __init__(self, folder, every=1000):
         super().__init__(every)
         self.path = check_path("folder", folder) / "run.npz"
+        self.lock = FileLock(self.path.with_name("lock"), blocking=False)
 
     def begin(self, run):
+        folder = self.path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.lock.acquire()  # the system lets go of it when the process ends
+        except Timeout as error:
+            raise ValueError(f"another process trains into {folder}: choose another folder") from error
+        except OSError as error:
+            raise OSError(f"{self.path} cannot be written ({error}): choose another path or make room") from error
+        self.read(run)
+
+    def end(self, run):
+        self.lock.release()
+
+    def read(self, run):
+        """Go on where the file, if there is one, says that the run was."""
         self.settings = json.loads(json.dumps(settings_of(run), default=str))
         if self.path.exists():
             self._restore(run)
@@ -56,6 +75,7 @@ def settings_of(run):
     """All that a run's weights depend on, but for its number of steps: a dict."""
     model, optimizer = run.model, run.optimizer
     return {
+        "version": VERSION,
         "model": [[list(variable.shape), str(variable.dtype), variable.trainable] for variable in model.variables],
         "layers": [[type(layer).__name__, layer.dtype_policy.name] for layer in model.layers],
         "arithmetic": [layer.implementation for layer in model.layers if hasattr(layer, "implementation")],

@@ -2,6 +2,7 @@
 
 import functools
 import shutil
+import subprocess
 import sys
 
 import keras
@@ -108,7 +109,7 @@ def test_a_folder_of_another_run_is_refused_untouched(split, tmp_path):
 def test_what_is_in_the_folder_stays_and_one_that_cannot_be_is_named(split, tmp_path):
     (tmp_path / "diary.txt").write_text("private")
     assert len(train_in(tmp_path, split, 2).loss) == 2
-    assert {path.name for path in tmp_path.iterdir()} == {"diary.txt", "run.npz"}
+    assert {path.name for path in tmp_path.iterdir()} == {"diary.txt", "lock", "run.npz"}
     with pytest.raises(OSError, match=r"run\.npz cannot be written .*choose another path"):
         train_in(tmp_path / "diary.txt" / "x", split, 5)
 
@@ -199,3 +200,22 @@ def test_a_folder_that_vanishes_in_mid_run_is_made_again_whole(split, tmp_path):
     first = train_in(folder, vanishing, 6)
     again = train_in(folder, split, 6)
     np.testing.assert_array_equal(first.loss, again.loss)
+
+
+ELSEWHERE = """
+import sys, time
+from filelock import FileLock
+with FileLock(sys.argv[1] + "/lock"):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_two_processes_do_not_train_into_one_folder_and_a_dead_one_lets_go(folder, split):
+    with subprocess.Popen([sys.executable, "-c", ELSEWHERE, folder], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(ValueError, match=r"another process trains into .*run: choose another"):
+            train_in(folder, split, 8)
+        other.kill()
+        other.wait()
+    assert len(train_in(folder, split, 8).loss) == 8

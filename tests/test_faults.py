@@ -312,7 +312,7 @@ def test_a_damaged_checkpoint_is_refused_and_a_run_never_begins_anew_in_silence(
 
     def read():
         run = lstm_mnist.training.Run(model, split, 4, 8, 0, optimizer, lstm_mnist.compute_gradients)
-        lstm_mnist.Checkpoints(folder).begin(run)
+        lstm_mnist.Checkpoints(folder).read(run)
         variables = [variable.numpy() for variable in optimizer.variables]
         return [run.done, run.measured, *model.get_weights(), *variables]
 

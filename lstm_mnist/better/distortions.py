@@ -36,7 +36,7 @@ def disturb(images, seed, noise=0.3, missing_rows=4):
     """Noise in one half of the images, missing rows in one half, each half drawn by itself: float32 of the same shape.
 
     ``images`` ``[batch, rows, columns]`` are float in 0..1, ``seed`` is two integers. ``noise`` is the largest standard
-    deviation of the noise, each image's own is drawn evenly below it. ``missing_rows`` rows next to each other become 0.
+    deviation of the noise, each image's own is drawn evenly below it. ``missing_rows`` neighbouring rows become 0.
     """
     batch, rows, _ = tf.unstack(tf.shape(images))
     draws = tf.random.stateless_uniform([3, batch, 1, 1], seed)

@@ -54,9 +54,11 @@ class Recipe:
             if self.fade:
                 left = 1 - tf.cast(n, tf.float32) / self.steps
                 amount = tf.minimum(1.0, left / self.fade)
-            draw = tf.stack([seed, tf.cast(n, tf.int32)])
-            changed = distort(images, draw, amount, **self.changes)
-            return disturb(changed, draw + [1_000_000, 0], **self.disturbed) if self.disturbed else changed
+            n = tf.cast(n, tf.int32)
+            changed = distort(images, tf.stack([seed, n]), amount, **self.changes)
+            if self.disturbed:
+                changed = disturb(changed, tf.stack([seed + 1_000_000, n]), **self.disturbed)
+            return changed
 
         return distorted
 
@@ -162,4 +164,11 @@ RECIPES = {
     "rnn_pixels": replace(PIXELS, make_model=lambda: networks.pixels(keras.layers.SimpleRNN)),
 }
 
-KEPT = ("2019", "quick", "every_row", "best", "best_every_row", "sturdy")  # recipes whose first seed's weights are shipped
+KEPT = (
+    "2019",
+    "quick",
+    "every_row",
+    "best",
+    "best_every_row",
+    "sturdy",
+)  # recipes whose first seed's weights are shipped

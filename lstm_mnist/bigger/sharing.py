@@ -46,7 +46,7 @@ def without_output(watcher):
     silent = Watcher(watcher.every)
     silent.next_stop = watcher.next_stop
     if isinstance(watcher, Checkpoints):
-        silent.begin = watcher.begin  # which reads
+        silent.begin = watcher.read
     return silent
 
 
