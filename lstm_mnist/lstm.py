@@ -1,11 +1,15 @@
 """The LSTM: its equations, the layer that reads row after row with them, and the classifier of digits."""
 
+import contextlib
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from . import faster
 from .data import check_images, check_labels, check_positive
+
+NOT_SCALED = "float images lie outside 0..1: divide them by 255, or give uint8, which is scaled inside"
 
 
 def lstm_step(z, c):
@@ -88,7 +92,8 @@ class LSTMClassifier(keras.Model):
 
     Images are uint8 ``[batch, time_steps, num_features]``, scaled by 1/255 inside, or float in 0..1. ``init`` is
     ``'keras'`` or ``'2019'`` (one Glorot draw over the joint kernel, output layer from a standard normal).
-    Raises ``ValueError`` for other images, labels or sizes, before any work.
+    Raises ``ValueError`` for other images, labels or sizes, before any work; ``fit``, ``evaluate`` and ``predict`` on a
+    ``tf.data.Dataset``, which cannot be looked at beforehand, at its first batch of floats outside 0..1.
     """
 
     def __init__(self, num_hidden=128, num_classes=10, num_features=28, init="keras", **kwargs):
@@ -133,9 +138,14 @@ class LSTMClassifier(keras.Model):
         return self.output_layer(self.lstm(self.scale(images)))
 
     def scale(self, images):
-        """Rows in 0..1, in the model's own float type."""
+        """Rows in 0..1, in the model's own float type. In a graph, floats outside 0..1 are an error when it runs."""
         if images.dtype == tf.uint8:
             return tf.cast(images, self.compute_dtype) / 255
+        if not images.dtype.is_floating:
+            raise ValueError(f"images have dtype {images.dtype.name}: use uint8 in 0..255 or float in 0..1")
+        if not tf.executing_eagerly():  # otherwise ``check`` has looked
+            within = (tf.reduce_min(images) >= -1e-6) & (tf.reduce_max(images) <= 1 + 1e-6)
+            tf.debugging.Assert(within, [NOT_SCALED])
         return tf.cast(images, self.compute_dtype)
 
     def __call__(self, images, *args, **kwargs):
@@ -156,15 +166,18 @@ class LSTMClassifier(keras.Model):
 
     def fit(self, x=None, y=None, **kwargs):
         self._check_arrays(x, y)
-        return super().fit(x, y, **kwargs)
+        with _in_one_line():
+            return super().fit(x, y, **kwargs)
 
     def evaluate(self, x=None, y=None, **kwargs):
         self._check_arrays(x, y)
-        return super().evaluate(x, y, **kwargs)
+        with _in_one_line():
+            return super().evaluate(x, y, **kwargs)
 
     def predict(self, x, **kwargs):
         self._check_arrays(x)
-        return super().predict(x, **kwargs)
+        with _in_one_line():
+            return super().predict(x, **kwargs)
 
     def _check_arrays(self, x, y=None):
         if hasattr(x, "shape"):  # a tf.data.Dataset or generator is not run twice to be looked at
@@ -173,3 +186,14 @@ class LSTMClassifier(keras.Model):
     def get_config(self):
         names = ("num_hidden", "num_classes", "num_features", "init")
         return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+@contextlib.contextmanager
+def _in_one_line():
+    """What a graph says of floats that are not scaled, without TensorFlow's stack around it."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        if NOT_SCALED in error.message:
+            raise ValueError(NOT_SCALED) from None
+        raise

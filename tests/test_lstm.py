@@ -288,6 +288,28 @@ def test_bad_images_are_refused_by_every_door(images, call, change, message):
         getattr(model, call)(*arguments)
 
 
+@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
+@pytest.mark.parametrize("call", ["fit", "evaluate", "predict"])
+def test_pixels_of_a_dataset_that_are_not_scaled_are_named(images, call):
+    model = lstm_mnist.LSTMClassifier(4)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+
+    def run(x, labels=(0, 1, 2, 3)):
+        getattr(model, call)(tf.data.Dataset.from_tensor_slices((x, list(labels))).batch(2), verbose=0)
+
+    pixels = images[:4].astype(np.float32)
+    run(images[:4])
+    run(pixels / 255)
+    for wrong in (pixels, -pixels / 255, np.full_like(pixels, np.nan)):
+        with pytest.raises(ValueError, match=r"outside 0\.\.1: divide them by 255, or give uint8"):
+            run(wrong)
+    with pytest.raises(ValueError, match="images have dtype int32: use uint8"):
+        run(images[:4].astype(np.int32))
+    if call != "predict":
+        with pytest.raises(tf.errors.InvalidArgumentError, match="label value of 10"):
+            run(images[:4], (0, 1, 2, 10))
+
+
 def test_bad_labels_are_refused_by_fit(images):
     model = lstm_mnist.LSTMClassifier(4)
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
