@@ -375,9 +375,6 @@ def test_the_other_pictures_hold_their_data(test_split):
     assert fig.axes[2].images[0].get_clim() == pytest.approx(
         [-np.abs(maps["gradient"][0]).max(), np.abs(maps["gradient"][0]).max()]
     )
-    fig = plots.state_ranges({"c": np.array([-3.0, 3]), "h": np.array([0.5, -0.5])})
-    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["c", "h"]
-    assert [stairs.get_data().values.sum() for stairs in fig.axes[0].patches] == [100, 100]
     fig = plots.runs({"a": [1.0, 3.0], "b": [5.0]})
     assert [text.get_text() for text in fig.axes[0].texts] == ["2.00", "5.00"]
     assert [line.get_xdata()[0] for line in fig.axes[0].lines if line.get_marker() == "|"] == [2, 5]

@@ -110,15 +110,3 @@ def pixel_maps(images, maps, answers):
     scale = plt.cm.ScalarMappable(plt.Normalize(-1, 1), SIGNED)
     fig.colorbar(scale, ax=axes[1:], ticks=[-1, 0, 1], label="share of the map's greatest value")
     return fig
-
-
-def state_ranges(states):
-    """How often each value occurs in some states, ``{name: array}``, on a logarithmic axis."""
-    fig, ax = new_figure(8, 2.8)
-    top = int(np.ceil(max(np.abs(values).max() for values in states.values())))
-    for (name, values), colour, style in zip(states.items(), (BLUE, ORANGE, GREEN), ("-", "--", ":"), strict=False):
-        share, edges = np.histogram(values, bins=np.linspace(-top, top, 20 * top + 1))
-        ax.stairs(100 * share / values.size, edges, color=colour, linestyle=style, label=name, linewidth=1.5)
-    ax.set(yscale="log", xlabel="value (no unit)", ylabel="share of all values, %")
-    ax.legend()
-    return fig
