@@ -18,10 +18,7 @@ REMEDIES = {  # words of an error: what it means in these exercises; {} stands f
         "these two shapes do not fit for + or *, number by number; a matrix product is written @"
     ),
     r"expected to be a \w+ tensor but is a \w+ tensor": "TensorFlow mixes no types: {}",
-    "axes don't match array": "transpose wants the new order of all axes",
     "no attribute 'numpy'": "these are NumPy arrays already: leave .numpy() out",
-    "tuple index out of range": "there is no such axis or part; axis=-1 is the last axis of any array",
-    "out of bounds for axis 0 with size 0": "for one of the examples this array is empty, so it has no such element",
     r"name '\w+' is not defined": "{}: run the cells above first, or see how it is spelled there",
 }
 

@@ -74,10 +74,6 @@ EXERCISES = {
             "the two are exchanged: down is along the rows and comes first": lambda image: way_to_centre()(image)[::-1],
             "the sign: a digit that lies too far up (mean row below 14) must go down, by a positive number": wrong_way,
             "that is where the centre of mass is; how far is it from there to 14?": place_of_centre,
-            "that is where the centre of mass is, unrounded; how far is it from there to 14?": (
-                lambda image: centre(image.astype(float))
-            ),
-            "that rounds up; round to the nearest whole pixel": way_to_centre(rounding=np.ceil),
             "too small: MNIST's makers took 14, not 13.5; and round to the nearest pixel, not down": way_to_centre(
                 13.5
             ),
@@ -99,11 +95,9 @@ EXERCISES = {
             "a small digit has to grow: as large as possible": fit_without_growing,
             "the larger factor makes the digit stick out of the box; take the smaller": fit(max),
             "only the height decides in yours: a wide digit sticks out of the box": fit(lambda down, right: down),
-            "only the width decides in yours: a tall digit sticks out of the box": fit(lambda down, right: right),
             "height and width are exchanged: give back the height first": lambda *sizes: fit()(*sizes)[::-1],
             "cutting the decimals off makes sides too short: round": fit(rounding=int),
             "a 1 of 3 pixels' width has become 0 wide, so it is gone: keep at least 1": fit(smallest=0),
-            "whole pixels are wanted, and at least 1: round": fit(rounding=float, smallest=0),
             "whole pixels are wanted: round": fit(rounding=float),
         },
         inputs=SIZES,
@@ -123,13 +117,9 @@ EXERCISES = {
                 lambda photo: shrunk(photo) / 255
             ),
             "both bugs found, but the values must be scaled to 0..1": lambda photo: 255 - shrunk(photo),
-            "the values run from −254 to 1: divide by 255 before subtracting from 1": lambda photo: 1 - shrunk(photo),
             "upright, but the values now run from 254 to 255: subtract from 255 first, then divide": (
                 lambda photo: 255 - shrunk(photo) / 255
             ),
-            "upright, but ink must be positive: 255 − value, not −value": lambda photo: -shrunk(photo) / 255,
-            "upright, but the sign is turned round: 1 − value / 255": lambda photo: shrunk(photo) / 255 - 1,
-            "ink is high now, but the digit stands on its head": lambda photo: (255 - shrunk(photo)[::-1]) / 255,
         },
         inputs=((PHOTO,),),
     ),

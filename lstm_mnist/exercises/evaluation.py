@@ -39,28 +39,16 @@ def expected_error(confidence, right):
     return (shares * np.abs(gaps)).sum()
 
 
-def gaps_alone(average):
-    def gaps_alone(confidence, right):
-        _, gaps = bin_gaps(confidence, right)
-        return average(np.abs(gaps))
-
-    return gaps_alone
-
-
 EXERCISES = {
     "04.1": Exercise(
         right=np.sqrt(variance(P) / N),
         praise="0.0017, so the third decimal of this accuracy is already uncertain",
         wrong={
             "that is the variance of the accuracy; take its square root": variance(P) / N,
-            "that is the variance of one answer, or the share of wrong ones: divide by n and take the root": variance(
-                P
-            ),
             "that is the spread of a single answer; divide by n under the root": np.sqrt(variance(P)),
             "n belongs under the root": np.sqrt(variance(P)) / N,
             "that is in percentage points; write it as a share, as the accuracy is": 100 * np.sqrt(variance(P) / N),
             "that is two standard errors, as for a 95 % interval; give one": 1.96 * np.sqrt(variance(P) / N),
-            "that holds for p = 0.5, where the error is largest; this p is nearer to 1": np.sqrt(variance(0.5) / N),
             "that is for the 10,000 test images; here are fewer": np.sqrt(variance(P) / 10_000),
             "that is rounded too much; give two digits that are not 0": 0.002,
         },
@@ -74,17 +62,11 @@ EXERCISES = {
             "half of what is needed: that has the variance of the first network alone": (
                 lambda p1, p2: 4 * variance(p1) / (p1 - p2) ** 2
             ),
-            "half of what is needed: that has the variance of the second network alone": (
-                lambda p1, p2: 4 * variance(p2) / (p1 - p2) ** 2
-            ),
             "half of what is needed: the 2 must be squared, too": (
                 lambda p1, p2: 2 * (variance(p1) + variance(p2)) / (p1 - p2) ** 2
             ),
             "the difference must be squared, because n stands under a root": (
                 lambda p1, p2: 4 * (variance(p1) + variance(p2)) / abs(p1 - p2)
-            ),
-            "the difference must be squared, because n stands under a root; here it is negative": (
-                lambda p1, p2: 4 * (variance(p1) + variance(p2)) / (p1 - p2)
             ),
             "that makes the difference one standard error; two were asked for": (
                 lambda p1, p2: (variance(p1) + variance(p2)) / (p1 - p2) ** 2
@@ -92,7 +74,6 @@ EXERCISES = {
             "standard errors add as squares: √(s₁² + s₂²), not s₁ + s₂": (
                 lambda p1, p2: 4 * (np.sqrt(variance(p1)) + np.sqrt(variance(p2))) ** 2 / (p1 - p2) ** 2
             ),
-            "that is √n; square it": lambda p1, p2: 2 * np.sqrt(variance(p1) + variance(p2)) / abs(p1 - p2),
             "right but for the factor: the task asks for 2 standard errors, not 1.96": (
                 lambda p1, p2: 1.96**2 * (variance(p1) + variance(p2)) / (p1 - p2) ** 2
             ),
@@ -111,18 +92,8 @@ EXERCISES = {
             "divided by all images; divide by those that were answered with this digit": (
                 lambda matrix, digit: matrix[digit, digit] / matrix.sum()
             ),
-            "that is the accuracy over all digits": lambda matrix, digit: np.trace(matrix) / matrix.sum(),
-            "that is a number of images; divide it by the number of answers with this digit": (
-                lambda matrix, digit: matrix[digit, digit]
-            ),
             "right for the 9, but the function is asked for other digits, too": (
                 lambda matrix, digit: precision(matrix, 9)
-            ),
-            "that divides by the wrong answers alone; divide by all answers with this digit": (
-                lambda matrix, digit: matrix[digit, digit] / (matrix[:, digit].sum() - matrix[digit, digit])
-            ),
-            "that is the share of wrong answers among them; precision is the share of right ones": (
-                lambda matrix, digit: 1 - precision(matrix, digit)
             ),
         },
         inputs=((MATRIX, 9), (MATRIX, 4)),
@@ -131,24 +102,19 @@ EXERCISES = {
         right=expected_error,
         praise="each bin's gap counts as much as the bin has answers",
         wrong={
-            "weigh each bin by its number of answers: yours counts all bins alike": gaps_alone(np.mean),
-            "that is the largest gap; average the gaps, weighted by the answers in the bins": gaps_alone(np.max),
+            "weigh each bin by its number of answers: yours counts all bins alike": (
+                lambda confidence, right: np.abs(bin_gaps(confidence, right)[1]).mean()
+            ),
             "that counts each empty bin as well; divide by the number of answers, not of bins": (
-                lambda confidence, right: gaps_alone(np.sum)(confidence, right) / 10
+                lambda confidence, right: np.abs(bin_gaps(confidence, right)[1]).sum() / 10
             ),
             "the gaps of the bins cancel out: take each bin's absolute gap before averaging": (
                 lambda confidence, right: abs(right.mean() - confidence.mean())
-            ),
-            "the gaps of the bins cancel out, and the sign is left: take each bin's absolute gap": (
-                lambda confidence, right: right.mean() - confidence.mean()
             ),
             "that is the mean gap between each single answer and its confidence; bin them first": (
                 lambda confidence, right: np.abs(right - confidence).mean()
             ),
             "a bin without answers has no mean (0 / 0): leave it out": lambda confidence, right: np.nan,
-            "that is in percentage points; give a share": (
-                lambda confidence, right: 100 * expected_error(confidence, right)
-            ),
         },
         inputs=((CONFIDENCE, RIGHT), (CONFIDENCE[:8], RIGHT[2:])),
     ),

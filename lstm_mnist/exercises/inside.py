@@ -16,14 +16,6 @@ def belief_from_h(index, curve=softmax):
     return lambda h, c, V, a: curve(h[:, index] @ V + a)
 
 
-def belief_from_c(index):
-    return lambda h, c, V, a: softmax(c[:, index] @ V + a)
-
-
-def unchanged(z):
-    return z
-
-
 def memory(last=14, i_after=0, f_after=None):
     """c after each row; from the row after ``last`` on, counted from 1, the gates are held; None: as they are."""
 
@@ -40,11 +32,6 @@ def memory(last=14, i_after=0, f_after=None):
         return np.array(rows)
 
     return memory
-
-
-def memory_before_each_row(i, f, candidate):
-    rows = memory()(i, f, candidate)
-    return np.concatenate([np.zeros((1, i.shape[1])), rows[:-1]])
 
 
 def reading(*answers):
@@ -73,13 +60,8 @@ EXERCISES = {
         praise="h of row 14 is at index 13, and the output layer makes ten probabilities of it",
         wrong={
             "that is the belief after row 15: row 14 is at index 13": belief_from_h(14),
-            "that is the belief after row 13, at index 12": belief_from_h(12),
-            "that is made from c; the output layer only ever sees h": belief_from_c(13),
-            "those are the logits; softmax makes probabilities of them": belief_from_h(13, curve=unchanged),
-            "ten sigmoids do not add up to 1; softmax makes probabilities": belief_from_h(13, curve=sigmoid),
-            "softmax must run over the ten digits, the last axis, not over the images": belief_from_h(
-                13, curve=lambda z: softmax(z, axis=0)
-            ),
+            "that is made from c; the output layer only ever sees h": (lambda h, c, V, a: softmax(c[:, 13] @ V + a)),
+            "those are the logits; softmax makes probabilities of them": belief_from_h(13, curve=lambda z: z),
             "those are the answers; give back the ten probabilities": belief_from_h(
                 13, curve=lambda z: z.argmax(axis=-1)
             ),
@@ -95,16 +77,10 @@ EXERCISES = {
             "the input gate still works after row 14: multiply it by 0 from there": memory(i_after=None),
             "the gate is shut one row late: row 15, at index 14, must not be written": memory(last=15),
             "the gate is shut one row early: row 14, at index 13, is still written": memory(last=13),
-            "the gate is shut from the first row on, so nothing is ever written": memory(last=0),
-            "that shuts the forget gate, which wipes the memory; the input gate is the one before the candidate": (
-                memory(i_after=None, f_after=0)
-            ),
-            "both gates are shut, which wipes the memory; the forget gate goes on working": memory(f_after=0),
             "the memory stands still after row 14; but the forget gate goes on working": memory(f_after=1),
             "all rows are the last one: *= and += change the array that was collected before; write c = …": (
                 lambda *parts: np.tile(memory()(*parts)[-1], (ROWS, 1))
             ),
-            "that is the memory before each row; append it after the row is read": memory_before_each_row,
             "that is the memory after the last row alone; collect it row by row": lambda *parts: memory()(*parts)[-1],
         },
         inputs=((sigmoid(SUMS_I), sigmoid(SUMS_F), np.tanh(SUMS_CANDIDATE)),),
@@ -116,17 +92,9 @@ EXERCISES = {
             "that is the first row with the final answer, but it is given up again later": (
                 lambda belief: final_answer_is_given(belief).argmax() + 1
             ),
-            "that is the index of the first row with the final answer; it is given up again, and rows count from 1": (
-                lambda belief: final_answer_is_given(belief).argmax()
-            ),
             "one too small: rows are counted from 1, so index t is row t + 1": lambda belief: decision_row(belief) - 1,
             "one too large: look at the row after the last other answer, counted from 1": (
                 lambda belief: decision_row(belief) + 1
-            ),
-            "that is the row where the belief is surest": lambda belief: belief.max(axis=1).argmax() + 1,
-            "that is the final answer; after which row does it stay?": lambda belief: belief[-1].argmax(),
-            "that is how often the final answer is given; where does its last stretch begin?": (
-                lambda belief: final_answer_is_given(belief).sum()
             ),
         },
         inputs=(

@@ -31,11 +31,6 @@ def gate(part, curve=sigmoid, use_h=1, use_b=1, added=0):
     return gate
 
 
-def all_four(curve):
-    """All four parts in a list."""
-    return lambda *cell: [curve(quarter) for quarter in np.split(sums(*cell), 4, axis=1)]
-
-
 def unchanged(z):
     return z
 
@@ -44,22 +39,6 @@ def step(order=KERAS_ORDER, **fixed):
     def step(x_t, h, c, W, U, b):
         *_, new_c, new_h = lstm_step(sums(x_t, h, W, U, b), c, order, **fixed)
         return new_h, new_c
-
-    return step
-
-
-def step_without_second_tanh(**fixed):
-    def step(x_t, h, c, W, U, b):
-        *_, o, new_c, _ = lstm_step(sums(x_t, h, W, U, b), c, **fixed)
-        return o * new_c, new_c
-
-    return step
-
-
-def step_with_h_of_the_old_c(**fixed):
-    def step(x_t, h, c, W, U, b):
-        *_, o, new_c, _ = lstm_step(sums(x_t, h, W, U, b), c, **fixed)
-        return o * np.tanh(c), new_c
 
     return step
 
@@ -97,16 +76,6 @@ def kernels_exchanged(joint_kernel, bias, num_features):
     return recurrent_kernel, kernel, bias
 
 
-def recurrent_rows_first(joint_kernel, bias, num_features):
-    kernel, recurrent_kernel, bias = port(cut_at=UNITS)(joint_kernel, bias, num_features)
-    return recurrent_kernel, kernel, bias
-
-
-def forget_bias_everywhere(joint_kernel, bias, num_features):
-    kernel, recurrent_kernel, bias = port(forget_bias=0)(joint_kernel, bias, num_features)
-    return kernel, recurrent_kernel, bias + 1
-
-
 EXERCISES = {
     "02.1": Exercise(
         right=lambda d, h: 4 * (h * (d + h) + h),
@@ -118,20 +87,16 @@ EXERCISES = {
             "one bias for all units and gates is too few: each unit has one in each part": (
                 lambda d, h: 4 * h * (d + h) + 1
             ),
-            "one bias a part is too few: each unit has one in each part": lambda d, h: 4 * h * (d + h) + 4,
             "the parts do not share their biases: each part has its own for every unit": lambda d, h: (
                 4 * h * (d + h) + h
             ),
             "that counts two biases for each unit and part, as PyTorch keeps them; Keras and this lesson have one": (
                 lambda d, h: 4 * (h * (d + h) + 2 * h)
             ),
-            "that is what comes to one unit; there are h of them": lambda d, h: 4 * (d + h + 1),
             "the weights for h(t−1) are missing, h × h in each part": lambda d, h: 4 * (h * d + h),
-            "that is the matrices for x_t alone": lambda d, h: 4 * h * d,
             "the weights do not depend on the number of rows: all 28 steps share them": (
                 lambda d, h: 28 * 4 * (h * (d + h) + h)
             ),
-            "that includes the output layer; count the LSTM alone": lambda d, h: 4 * (h * (d + h) + h) + 10 * h + 10,
         },
         inputs=((28, 128), (10, 32), (3, 1)),
         rtol=1e-9,
@@ -148,12 +113,10 @@ EXERCISES = {
             "what the cell said last is forgotten: h with its weights U": gate(1, use_h=0),
             "add no 1 here: Keras has the forget bias in b already": gate(1, added=1),
             "that is the sum z; the sigmoid that makes a valve of it is missing": gate(1, unchanged),
-            "the sigmoid is applied twice": gate(1, lambda z: sigmoid(sigmoid(z))),
-            "that is what is forgotten; f is what is kept": gate(1, lambda z: 1 - sigmoid(z)),
             "those are four gates side by side; take the second quarter": lambda *cell: sigmoid(sums(*cell)),
-            "those are all four sums side by side; take the second quarter, then the sigmoid": sums,
-            "those are all four parts; give back the second of them": all_four(sigmoid),
-            "those are the sums of all four parts; give back the second, through the sigmoid": all_four(unchanged),
+            "those are all four parts; give back the second of them": lambda *cell: np.split(
+                sigmoid(sums(*cell)), 4, axis=1
+            ),
             f"128:256 is the second quarter of the lesson's 128 units; this cell has {UNITS} units, so its columns end "
             f"at {4 * UNITS}: take the sizes from the arrays": lambda *cell: sigmoid(sums(*cell))[:, 128:256],
         },
@@ -166,9 +129,6 @@ EXERCISES = {
             "the gates still have the order of 2019, and the forget bias is missing": port(
                 ORDER_OF_2019, ORDER_OF_2019, forget_bias=0
             ),
-            "the gates still have the order of 2019: candidate and f must be exchanged": port(
-                ORDER_OF_2019, ORDER_OF_2019, forget_quarter=2
-            ),
             "the gates still have the order of 2019, and so the forget bias went to the candidate": port(
                 ORDER_OF_2019, ORDER_OF_2019
             ),
@@ -178,18 +138,8 @@ EXERCISES = {
             "the order is right, but the forget bias went to the candidate: it belongs to the second quarter": port(
                 forget_quarter=2
             ),
-            "the order is right, but all four parts got the forget bias": forget_bias_everywhere,
             "the kernels are right, but the bias still has the order of 2019, and the candidate got the 1": port(
                 bias_order=ORDER_OF_2019
-            ),
-            "the kernels are right, but the bias still has the order of 2019": port(
-                bias_order=ORDER_OF_2019, forget_quarter=2
-            ),
-            "the kernels are right, but the bias still has the order of 2019, without the 1": port(
-                bias_order=ORDER_OF_2019, forget_bias=0
-            ),
-            "the joint kernel has the rows for x_t first and those for h(t−1) below; yours are exchanged": (
-                recurrent_rows_first
             ),
             "kernel and recurrent_kernel come back exchanged": kernels_exchanged,
             "28 is the lesson's number of features; cut at num_features": port(cut_at=28),
@@ -203,15 +153,9 @@ EXERCISES = {
         wrong={
             "the forget gate still moves: put 1 in its place": step(),
             "0 is shut: that forgets everything at each row; open is 1": step(f=0),
-            "that freezes the input gate; the forget gate is the one before the old c": step(i=1),
             "that freezes the bias, not the gate: open is 1, not sigmoid(1)": step(f=sigmoid(1)),
-            "f is open, but the other parts have the order of 2019: Keras's is i, f, candidate, o": step(
-                ORDER_OF_2019, f=1
-            ),
             "that is h alone; c goes into the next step, so it must come back, too": only_h(step(f=1)),
             "h and c are exchanged: give back h first": exchanged(step(f=1)),
-            "c is right, but h is o times the tanh of c": step_without_second_tanh(f=1),
-            "c is right, but h is made of the old c; it takes the new one": step_with_h_of_the_old_c(f=1),
         },
         inputs=((X_T, H, C, W, U, B),),
         results=("h", "c"),
@@ -225,10 +169,6 @@ EXERCISES = {
             "i and f are now exchanged: Keras's order is not this one": step(("f", "i", "candidate", "o")),
             "that is the order of 2019; Keras has another one": step(ORDER_OF_2019),
             "candidate and o are now exchanged": step(("i", "f", "o", "candidate")),
-            "the gates are right now, but h alone comes back; c goes into the next step": only_h(step()),
-            "the gates are right now, but h and c are exchanged": exchanged(step()),
-            "the gates are right now, but h is o times the tanh of c": step_without_second_tanh(),
-            "the gates are right now, but h is made of the old c; it takes the new one": step_with_h_of_the_old_c(),
         },
         inputs=((X_T, H, C, W, U, B),),
         results=("h", "c"),
