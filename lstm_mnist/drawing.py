@@ -1,14 +1,13 @@
 """Your own digit: from pen strokes or a photo to MNIST's form."""
 
 import json
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps, ImageSequence
+from PIL import Image, ImageFilter, ImageOps
 
-from .checks import check_number, check_path, check_whole
+from .checks import check_number, check_path
 from .files import DataError
 
 DRAWN_DIGITS_FILE = Path(__file__).with_name("drawn_digits.json")
@@ -46,23 +45,19 @@ class DrawnDigit(NamedTuple):
 
 def load_drawn_digits():
     """This project's 80 ``DrawnDigit``: each of the ten digits in eight ways, fixed before they were first read."""
-    try:
-        return [DrawnDigit(**row) for row in json.loads(DRAWN_DIGITS_FILE.read_text())]
-    except (OSError, TypeError, ValueError) as error:
-        raise DataError(f"{DRAWN_DIGITS_FILE} cannot be read ({error}): restore it from the repository") from error
+    return [DrawnDigit(**row) for row in json.loads(DRAWN_DIGITS_FILE.read_text())]
 
 
-def rasterise(strokes, pen_width=PEN_WIDTH, size=PAD_SIZE):
-    """Strokes (lists of (x, y)) drawn with a round pen: ink uint8 ``[size, size]``, 0 paper … 255 ink.
+def rasterise(strokes, pen_width=PEN_WIDTH):
+    """Strokes (lists of (x, y)) drawn with a round pen: ink uint8 ``[280, 280]``, 0 paper … 255 ink.
 
     A pixel's ink falls from full to none over the one pixel at the pen's edge. What leaves the pad is cut off, as on
-    the screen. Raises ``ValueError`` for a point that is no pair of finite numbers, or another size than 1 to 4096.
+    the screen. Raises ``ValueError`` for a point that is no pair of finite numbers.
     """
-    size = check_whole("size", size, 1, 4096)
     pen_width = check_number("pen_width", pen_width, most=4096)
-    ink = np.zeros((size, size))
+    ink = np.zeros((PAD_SIZE, PAD_SIZE))
     for stroke in strokes:
-        points = np.clip(_points(stroke), -size, 2 * size)
+        points = np.clip(_points(stroke), -PAD_SIZE, 2 * PAD_SIZE)
         for start, end in zip([*points[:1], *points], points, strict=False):
             _draw_line(ink, start, end, pen_width / 2)
     return np.floor(255 * ink + 0.5).astype(np.uint8)
@@ -98,28 +93,24 @@ def _draw_line(ink, start, end, radius):
 def to_mnist(ink):
     """A drawing of one digit in the form MNIST's makers gave theirs: uint8 ``[28, 28]``.
 
-    ``ink`` is ``[height, width]``, 0 paper … 255 ink (or float 0..1, or a mask of bool), of any size. As Y. LeCun,
-    C. Cortes and C. Burges describe on *The MNIST database of handwritten digits*: the digit is "size normalized to fit
-    in a 20x20 pixel box while preserving [its] aspect ratio", grey because of anti-aliasing, and centred in 28 x 28
-    "by computing the center of mass of the pixels, and translating the image so as to position this point at the
-    center" (in their files: within half a pixel of pixel 14, counted from 0). Raises ``ValueError`` for an array of
-    another kind, or one without ink.
+    ``ink`` is uint8 ``[height, width]``, 0 paper … 255 ink, of any size. As Y. LeCun, C. Cortes and C. Burges describe
+    on *The MNIST database of handwritten digits*: the digit is "size normalized to fit in a 20x20 pixel box while
+    preserving [its] aspect ratio", grey because of anti-aliasing, and centred in 28 x 28 "by computing the center of
+    mass of the pixels, and translating the image so as to position this point at the center" (in their files: within
+    half a pixel of pixel 14, counted from 0). Raises ``ValueError`` for an array of another kind, or
+    one without ink.
     """
     ink = np.asarray(ink)
     if ink.ndim != 2 or 0 in ink.shape:
         raise ValueError(f"the drawing has shape {list(ink.shape)}: expected [height, width], one grey value a pixel")
-    if ink.dtype == bool or (ink.dtype.kind == "f" and ink.min() >= 0 and ink.max() <= 1):
-        ink = np.rint(255 * ink.astype(float)).astype(np.uint8)
     if ink.dtype != np.uint8:
-        raise ValueError(f"the drawing is {ink.dtype}: use uint8 in 0..255, float in 0..1 or bool, ink high")
+        raise ValueError(f"the drawing is {ink.dtype}: use uint8, 0 paper to 255 ink")
     if not ink.any():
         raise ValueError(f"the drawing is empty: {REASONS['empty']}")
-    if ink.max() < FAINTEST_PEN:
-        raise ValueError(f"the drawing's darkest pixel is {ink.max()} of 255: give a mask of 0 and 1 as bool")
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     digit = _in_box(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
     if digit.max() < FAINTEST_PEN:
-        raise ValueError(f"nothing is left of the drawing in a box of {BOX} pixels: {REASONS['faint']}")
+        raise ValueError(f"hardly anything is left of the drawing in a box of {BOX} pixels: {REASONS['faint']}")
     image = np.zeros((SIZE, SIZE), np.uint8)
     top, left = (_start(digit.sum(axis=axis)) for axis in (1, 0))
     image[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
@@ -199,8 +190,7 @@ def read_picture(file):
     told from paper by Otsu's threshold (1979). Raises ``DataError`` for a file that is no picture, has more than 50
     million pixels, or shows anything but one digit with paper around it; ``TypeError`` for what is no file.
     """
-    if not hasattr(file, "read"):
-        file = check_path("file", file)
+    file = check_path("file", file)
     grey = _open_grey(file)
     rim = np.median(np.concatenate(_sides(np.asarray(grey))))
     if abs(rim - np.median(grey)) > 2 * FAINTEST_PEN:
@@ -224,32 +214,19 @@ def read_picture(file):
 
 
 def _open_grey(file):
-    """The picture's first frame that is not blank, grey, at most 280 pixels a side, upright."""
+    """The picture on white paper, grey, at most 280 pixels a side, upright."""
     try:
         with Image.open(file) as opened:
             if opened.width * opened.height > MOST_PIXELS:
-                raise DataError(f"{file} has {opened.width} x {opened.height} pixels: give one of at most 50 million")
-            for frame in islice(ImageSequence.Iterator(opened), 20):
-                picture = ImageOps.contain(ImageOps.exif_transpose(frame).convert("RGBA"), (PAD_SIZE, PAD_SIZE))
-                grey = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("L")
-                if _is_blank(grey):  # white ink perhaps, which its opacity alone tells from the paper
-                    grey = ImageOps.invert(picture.getchannel("A"))
-                if not _is_blank(grey):
-                    break
-            return grey
-    except DataError:
-        raise
+                raise ValueError(f"{opened.width} x {opened.height} pixels are more than 50 million")
+            picture = ImageOps.contain(ImageOps.exif_transpose(opened).convert("RGBA"), (PAD_SIZE, PAD_SIZE))
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{file} is no picture that can be read ({error}): give a PNG or JPEG file") from error
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("L")
 
 
 def _sides(picture):
     return picture[0], picture[-1], picture[:, 0], picture[:, -1]
-
-
-def _is_blank(grey):
-    darkest, lightest = grey.getextrema()
-    return lightest - darkest < FAINTEST_PEN
 
 
 def _otsu(values):

@@ -6,11 +6,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from .checks import check_images, check_labels, check_number, check_positive, check_whole, is_float
+from .checks import check_images, check_labels, check_positive, check_whole, is_float
 
 Z_95 = 1.959963984540054  # the standard normal's 97.5 % point
-LARGEST_COUNT = 2**53  # up to here, a float holds every whole number
-MOST_BINS = 10_000
 
 
 class Calibration(NamedTuple):
@@ -48,12 +46,11 @@ def predict_probabilities(model, images, batch_size=1000):
     return np.asarray(keras.ops.softmax(logits))
 
 
-def wilson_interval(correct, total, z=Z_95):
-    """The interval (low, high) for a share of ``correct`` among ``total``, 95 % by default (Wilson 1927)."""
-    total = check_whole("total", total, 1, LARGEST_COUNT)
+def wilson_interval(correct, total):
+    """The 95 % interval (low, high) for a share of ``correct`` among ``total`` (Wilson 1927)."""
+    total = check_positive("total", total)
     correct = check_whole("correct", correct, 0, total)
-    z = check_number("z", z, most=100)
-    share, z2 = correct / total, z * z
+    share, z, z2 = correct / total, Z_95, Z_95**2
     centre = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = z / (1 + z2 / total) * sqrt(share * (1 - share) / total + z2 / (4 * total * total))
     low, high = max(0.0, centre - half), min(1.0, centre + half)
@@ -78,7 +75,7 @@ def confusion_matrix(probabilities, labels):
 
 def calibration(probabilities, labels, bins=10):
     """``Calibration`` of the answers in equally wide bins of confidence (Guo et al. 2017)."""
-    bins = check_whole("bins", bins, 1, MOST_BINS)
+    bins = check_whole("bins", bins, 1, 10_000)
     probabilities, labels = _checked(probabilities, labels)
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
@@ -111,17 +108,10 @@ def paired_test(first, second, labels):
     """
     first, labels = _checked(first, labels)
     second, _ = _checked(second, labels)
-    first_right = first.argmax(axis=1) == labels
-    second_right = second.argmax(axis=1) == labels
-    only_first = int(np.sum(first_right & ~second_right))
-    only_second = int(np.sum(~first_right & second_right))
-    return PairedTest(
-        both_right=int(np.sum(first_right & second_right)),
-        only_first=only_first,
-        only_second=only_second,
-        both_wrong=int(np.sum(~first_right & ~second_right)),
-        p_value=_fair_coins(only_first, only_second),
-    )
+    first_right, second_right = first.argmax(axis=1) == labels, second.argmax(axis=1) == labels
+    counts = np.bincount(2 * first_right + second_right, minlength=4).tolist()
+    both_wrong, only_second, only_first, both_right = counts
+    return PairedTest(both_right, only_first, only_second, both_wrong, _fair_coins(only_first, only_second))
 
 
 def _fair_coins(heads, tails):
@@ -137,18 +127,15 @@ def _fair_coins(heads, tails):
 def _checked(probabilities, labels):
     """Both as arrays, probabilities float32 or float64; ``ValueError`` unless they are what they should be."""
     probabilities = np.asarray(probabilities)
-    shape, dtype = probabilities.shape, probabilities.dtype
-    if len(shape) != 2 or 0 in shape:
-        raise ValueError(f"probabilities have shape {shape}: expected [n, num_classes] with n >= 1")
-    if not is_float(dtype) and dtype.kind not in "iu":
-        raise ValueError(f"probabilities have dtype {dtype}: use floats, as softmax gives them")
-    rounding = 1e-3
-    if is_float(dtype) and dtype.itemsize == 2:
-        rounding = 1e-2
-    if dtype != np.float32:
+    if probabilities.ndim != 2 or 0 in probabilities.shape:
+        raise ValueError(f"probabilities have shape {probabilities.shape}: expected [n, num_classes] with n >= 1")
+    if not is_float(probabilities.dtype):
+        raise ValueError(f"probabilities have dtype {probabilities.dtype}: use floats, as softmax gives them")
+    rounding = 1e-2 if probabilities.dtype.itemsize == 2 else 1e-3
+    if probabilities.dtype != np.float32:
         probabilities = probabilities.astype(np.float64)
     sums = probabilities.sum(axis=1, dtype=np.float64)
     if not (probabilities.min() >= 0 and np.allclose(sums, 1, atol=rounding)):
         raise ValueError("probabilities do not add up to 1 in each row: apply softmax to logits first")
-    check_labels(labels, *shape)
+    check_labels(labels, *probabilities.shape)
     return probabilities, np.asarray(labels, np.int64)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .data import check_images, check_labels, check_positive
+from .checks import check_images, check_labels, check_positive
 from .lstm import LSTMClassifier, lstm_step
 
 GATES = ("i", "f", "o")
@@ -26,13 +26,6 @@ class Trace(NamedTuple):
     c: np.ndarray  # the memory, without bounds
     h: np.ndarray  # what is shown of it, −1 … 1
     logits: np.ndarray  # [n, time_steps, num_classes]: the output layer's answer to h after each row
-
-
-class StateGradients(NamedTuple):
-    """Mean over images of ‖∂loss/∂state‖ after every row: float arrays ``[time_steps]``."""
-
-    h: np.ndarray  # through what is shown alone
-    c: np.ndarray | None  # through the memory and all it feeds; None for a plain RNN, which has none
 
 
 def walk(layer, x, open_gates=()):
@@ -59,15 +52,6 @@ def weighted_sums(layer, x_t, h):
     return x_t @ kernel + h @ recurrent_kernel + bias
 
 
-def logits_after_each_row(model, images):
-    """What an ``LSTMClassifier`` would answer if the image ended after row t: ``[batch, time_steps, num_classes]``.
-
-    ``images`` is a tensor ``[batch, time_steps, num_features]``; the last row's logits are the model's own.
-    """
-    h = [row[-1] for row in walk(model.lstm, model.scale(images))]
-    return model.output_layer(tf.stack(h, axis=1))
-
-
 def trace(model, images, open_gates=()):
     """The ``Trace`` of an ``LSTMClassifier`` over images ``[n, rows, columns]``, uint8 or float in 0..1.
 
@@ -81,21 +65,17 @@ def trace(model, images, open_gates=()):
         raise ValueError(f"open_gates names {unknown[0]!r}: use {', '.join(map(repr, GATES))}")
     images = np.asarray(images)
     model.check(images)
-    states = list(zip(*walk(model.lstm, model.scale(tf.constant(images)), open_gates), strict=True))
-    states = [np.stack(states.pop(0), axis=1) for _ in range(len(states))]  # each let go once it is stacked
+    rows = walk(model.lstm, model.scale(tf.constant(images)), open_gates)
+    states = [np.stack(state, axis=1) for state in zip(*rows, strict=True)]
     return Trace(*states, model.output_layer(states[-1]).numpy())
 
 
-def beliefs(model, images, open_gates=(), batch_size=100):
+def beliefs(model, images, open_gates=()):
     """What the model would answer after each row: softmax probabilities float32 ``[n, time_steps, num_classes]``."""
-    check_positive("batch_size", batch_size)
     images = np.asarray(images)
     check_images(images)
-    parts = [
-        tf.nn.softmax(trace(model, images[start : start + batch_size], open_gates).logits).numpy()
-        for start in range(0, len(images), batch_size)
-    ]
-    return np.concatenate(parts)
+    parts = np.array_split(images, max(len(images) // 100, 1))
+    return np.concatenate([tf.nn.softmax(trace(model, part, open_gates).logits) for part in parts])
 
 
 def accuracy_by_row(probabilities, labels):
@@ -117,7 +97,6 @@ def busiest_cells(c, number=32):
 
     Movement is the standard deviation over rows; the cells come in the order of the row where abs(c) is greatest.
     """
-    check_positive("number", number)
     chosen = np.argsort(-np.std(c, axis=0), kind="stable")[:number]
     return chosen[np.argsort(np.abs(c[:, chosen]).argmax(axis=0), kind="stable")]
 
@@ -195,24 +174,25 @@ class EveryRowClassifier(LSTMClassifier):
 
 
 def state_gradients(model, images, labels):
-    """``StateGradients`` of an ``LSTMClassifier`` or ``RNNClassifier``: how far a nudge to each row's state is felt.
+    """How far a nudge to each row's state is felt: the mean over images of ‖∂loss/∂h‖ and ‖∂loss/∂c‖, ``[time_steps]``.
 
-    The loss is each image's own cross-entropy after the last row, in nats.
+    ``model`` is an ``LSTMClassifier``, or an ``RNNClassifier``, which has no c: ``None`` stands in its place. The loss
+    is each image's own cross-entropy after the last row, in nats. The gradient of h is what goes through it alone, that
+    of c what goes through the memory and all it feeds.
     """
     images = np.asarray(images)
     model.check(images, np.asarray(labels))
     x = model.scale(tf.constant(images))
     with tf.GradientTape() as tape:
-        tape.watch(x)
         if isinstance(model, RNNClassifier):
             h, c = model.states(x), []
         else:
             *_, c, h = zip(*walk(model.lstm, x), strict=True)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(labels, tf.int64), model.output_layer(h[-1]))
-        loss = tf.reduce_sum(losses)
+        truth, logits = tf.cast(labels, tf.int64), model.output_layer(h[-1])
+        loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits))
     gradients = tape.gradient(loss, [*h, *c])
     norms = tf.stack([tf.reduce_mean(tf.norm(gradient, axis=1)) for gradient in gradients]).numpy()
-    return StateGradients(norms[: len(h)], norms[len(h) :] if c else None)
+    return norms[: len(h)], norms[len(h) :] if c else None
 
 
 def pixel_gradients(model, images):
@@ -237,14 +217,13 @@ def occlusion(model, image, patch=5):
     model.check(image[None])
     rows, columns = image.shape
     half = patch // 2
-    covered = np.repeat(image[None], rows * columns, axis=0)
+    covered = np.repeat(image[None], rows * columns + 1, axis=0)  # the last one stays whole
     for k, (row, column) in enumerate(np.ndindex(rows, columns)):
         top, left = row - half, column - half
         covered[k, max(top, 0) : top + patch, max(left, 0) : left + patch] = 0
-    parts = np.array_split(covered, max(rows * columns // 100, 1))
-    log_p = np.concatenate([tf.nn.log_softmax(model(part)) for part in parts])
-    whole = tf.nn.log_softmax(model(image[None])).numpy()[0]
-    return (whole.max() - log_p[:, whole.argmax()]).reshape(rows, columns)
+    log_p = tf.nn.log_softmax(model.predict(covered, verbose=0)).numpy()
+    answer = log_p[-1].argmax()
+    return (log_p[-1, answer] - log_p[:-1, answer]).reshape(rows, columns)
 
 
 def row_properties(images):
@@ -283,15 +262,10 @@ def _loop_closes(ink):
 
 def _spread(values, where):
     """The greatest value reachable from each pixel over its four neighbours, without leaving ``where``."""
-    values = values * where
     while True:
-        old = values.copy()
-        for axis in (1, 2):
-            ahead = (slice(None),) * axis + (slice(1, None),)
-            behind = (slice(None),) * axis + (slice(None, -1),)
-            values[ahead] = np.maximum(values[ahead], values[behind])
-            values[behind] = np.maximum(values[behind], values[ahead])
-            values *= where
+        old = values
+        for shift, axis in ((1, 1), (-1, 1), (1, 2), (-1, 2)):  # round the edges, too: there all is outside
+            values = np.maximum(values, np.roll(values, shift, axis)) * where
         if np.array_equal(values, old):
             return values
 

@@ -9,7 +9,7 @@ import traitlets
 
 from .data import load_mnist
 from .drawing import PEN_WIDTH, REASONS, SIZE, load_drawn_digits, rasterise, to_mnist, why_no_digit
-from .evaluation import predict_probabilities
+from .evaluation import most_confident_mistakes, predict_probabilities
 from .inside import beliefs
 from .lstm import LSTMClassifier
 
@@ -18,6 +18,8 @@ PAD_MODULE = Path(__file__).with_name("pad.js")
 NOTES = {reason: f"This is not one digit yet: {words}." for reason, words in REASONS.items()} | {
     "empty": "Draw a digit, 0 to 9, with mouse, pen, finger or arrow keys."
 }
+
+EMPTY = {"strokes": [], "pen_width": PEN_WIDTH, "picture": ""}
 
 
 class DigitPad(anywidget.AnyWidget):
@@ -34,7 +36,7 @@ class DigitPad(anywidget.AnyWidget):
     drawing = traitlets.Dict().tag(sync=True)  # the strokes, or a picture in their place; set here or by the page
 
     def __init__(self, model, compare=None, pictures=None):
-        super().__init__(data=pad_data(model, compare, pictures), drawing=_drawing())
+        super().__init__(data=pad_data(model, compare, pictures), drawing=EMPTY)
         self.model = model
 
     def __repr__(self):
@@ -57,12 +59,6 @@ class DigitPad(anywidget.AnyWidget):
         return None if image is None else beliefs(self.model, image[None])[0]
 
     @property
-    def answer(self):
-        """The digit that the network reads after the last row, or ``None``."""
-        probabilities = self.probabilities
-        return None if probabilities is None else int(probabilities[-1].argmax())
-
-    @property
     def note(self):
         """The pad's answer in words, or why there is none."""
         image, reason = self._look()
@@ -72,18 +68,9 @@ class DigitPad(anywidget.AnyWidget):
         article = "an" if belief.argmax() in (8, 11, 18) else "a"
         return f"I read {article} {belief.argmax()} ({belief.max():.0%})."
 
-    def replay(self, drawn):
-        """Put the strokes of a ``DrawnDigit`` on the pad. Raises ``ValueError`` for points that are not finite."""
-        rasterise(drawn.strokes, drawn.pen_width)
-        self.drawing = _drawing([[list(point) for point in stroke] for stroke in drawn.strokes], drawn.pen_width)
-
     def show(self, image):
         """Put an image uint8 ``[28, 28]``, such as one of MNIST's, on the pad in place of strokes."""
-        self.drawing = _drawing(picture=_encoded("the image", image))
-
-    def clear(self):
-        """Start with an empty pad."""
-        self.drawing = _drawing()
+        self.drawing = EMPTY | {"picture": _encoded("the image", image)}
 
     def _look(self):
         """The image and no reason, or no image and the reason, a key of ``NOTES``."""
@@ -111,22 +98,17 @@ def pad_data(model, compare=None, pictures=None, dtype="float32"):
     }
 
 
-def known_pictures(model, number=10):
-    """Test digits for the pad: one of each class, and the ``number`` mistakes that ``model`` is surest of."""
+def known_pictures(model):
+    """Test digits for the pad: one of each class, and the ten mistakes that ``model`` is surest of."""
     test = load_mnist().test
     firsts = [int(np.flatnonzero(test.labels == digit)[0]) for digit in range(test.num_classes)]
     belief = predict_probabilities(model, test.images)
-    answers, sure = belief.argmax(axis=1), belief.max(axis=1)
-    wrong = np.flatnonzero(answers != test.labels)
-    surest = wrong[np.argsort(-sure[wrong], kind="stable")][:number]
+    answers = belief.argmax(axis=1)
+    surest = most_confident_mistakes(belief, test.labels, most=10)
     return {
         "test digits": {f"{test.labels[k]}, test image {k}": test.images[k] for k in firsts},
         "known mistakes": {f"{test.labels[k]} read as {answers[k]}, test image {k}": test.images[k] for k in surest},
     }
-
-
-def _drawing(strokes=(), pen_width=PEN_WIDTH, picture=""):
-    return {"strokes": list(strokes), "pen_width": pen_width, "picture": picture}
 
 
 def _network(model, dtype):

@@ -153,13 +153,13 @@ def test_a_split_takes_tensors_as_it_takes_arrays():
         ("train-images-idx3-ubyte", None, "holds neither train-images-idx3-ubyte nor"),
         ("train-images-idx3-ubyte", b"<html>403</html>", "starts with 3c68746d"),
         ("train-images-idx3-ubyte", b"", "another kind of file"),
-        ("train-images-idx3-ubyte", bytes.fromhex("00000803000000"), "ends within its header"),
-        ("train-images-idx3-ubyte", struct.pack(">HBB3I", 0, 8, 3, 40, 0, 28), r"announces \(40, 0, 28\), not 1 to"),
+        ("train-images-idx3-ubyte", bytes.fromhex("00000803000000"), "starts with 00000803000000, not"),
+        ("train-images-idx3-ubyte", idx(np.zeros((40, 0, 28), np.uint8)), r"announces \(40, 0, 28\) but holds 0 bytes"),
         ("train-images-idx3-ubyte", struct.pack(">HBB3I", 0, 8, 3, *3 * [2**32 - 1]), r"announces \(4294967295, "),
         ("t10k-images-idx3-ubyte", idx(np.zeros((10, 28, 27), np.uint8)), r"\(28, 28\) and the test images \(28, 27\)"),
         ("t10k-labels-idx1-ubyte", idx(np.zeros((2, 2), np.uint8)), "1 dimensions"),
         ("t10k-labels-idx1-ubyte", idx(np.zeros(9, np.uint8)), "10 images but t10k-labels-idx1-ubyte 9 labels"),
-        ("t10k-labels-idx1-ubyte", idx(np.zeros(10, np.uint8))[:-1], "holds only 9 bytes"),
+        ("t10k-labels-idx1-ubyte", idx(np.zeros(10, np.uint8))[:-1], "holds 9 bytes"),
         ("t10k-labels-idx1-ubyte", idx(np.full(10, 26, np.uint8)), r"labels 26\.\.26: say num_classes=27"),
         ("train-labels-idx1-ubyte.gz", gzip.compress(b"abc" * 100, mtime=0)[:-20], "cannot be read"),
     ],
@@ -182,11 +182,6 @@ def test_load_idx_takes_more_classes_where_they_are_announced(idx_folder):
 def test_load_idx_refuses_an_impossible_validation_split(idx_folder, size):
     with pytest.raises(ValueError, match=f"validation_size is {size}: use a whole number from 1 to 39"):
         lstm_mnist.load_idx(idx_folder, validation_size=size)
-
-
-def test_load_idx_names_a_folder_that_cannot_be_searched():
-    with pytest.raises(lstm_mnist.DataError, match="cannot be searched"):
-        lstm_mnist.load_idx("x" * 5000)
 
 
 def test_a_missing_data_file_is_named(tmp_path):

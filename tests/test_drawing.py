@@ -93,11 +93,6 @@ def test_thicker_and_smaller_digits_stay_readable(model, test_digits):
     assert accuracy(model, small, labels) >= accuracy(model, images, labels) - 0.03
 
 
-def test_float_ink_is_the_same_ink():
-    ink = rasterise(SEVEN.strokes)
-    assert np.array_equal(to_mnist(ink / 255), to_mnist(ink))
-
-
 @pytest.mark.parametrize(
     ("ink", "message"),
     [
@@ -105,8 +100,8 @@ def test_float_ink_is_the_same_ink():
         (np.zeros((28, 28, 3), np.uint8), r"\[28, 28, 3\]"),
         (np.zeros((0, 28), np.uint8), r"\[0, 28\]"),
         (np.ones((28, 28), np.int64), "int64"),
+        (np.ones((28, 28), bool), "bool"),
         (np.full((28, 28), 255.0), "float64"),
-        (np.full((28, 28), np.nan), "float64"),
     ],
 )
 def test_what_is_no_drawing_is_refused(ink, message):
@@ -289,11 +284,10 @@ def test_each_reason_is_found():
     assert why_no_digit(two) is None
 
 
-def test_a_mask_is_ink_and_faint_or_scattered_ink_is_refused():
-    ink = rasterise(SEVEN.strokes)
-    assert np.array_equal(to_mnist(ink > 127), to_mnist(np.where(ink > 127, 255, 0).astype(np.uint8)))
-    with pytest.raises(ValueError, match="mask of 0 and 1 as bool"):
-        to_mnist((ink > 127).astype(np.uint8))
+def test_faint_or_scattered_ink_is_refused():
+    mask = (rasterise(SEVEN.strokes) > 127).astype(np.uint8)
+    with pytest.raises(ValueError, match="too faint or too thin"):
+        to_mnist(mask)
     specks = np.zeros((1000, 1000), np.uint8)
     specks[0, 0] = specks[-1, -1] = 255
     with pytest.raises(ValueError, match="too faint or too thin"):
@@ -304,19 +298,6 @@ def test_huge_pictures_are_refused_before_they_are_unpacked(tmp_path):
     Image.new("1", (10_000, 6_000)).save(tmp_path / "huge.png")
     with pytest.raises(DataError, match="10000 x 6000 pixels"):
         read_picture(tmp_path / "huge.png")
-
-
-def test_white_ink_on_transparent_paper_is_found(model, tmp_path):
-    picture = Image.new("RGBA", (280, 280), "white")
-    picture.putalpha(Image.fromarray(rasterise(SEVEN.strokes)))
-    picture.save(tmp_path / "seven.png")
-    assert accuracy(model, [to_mnist(read_picture(tmp_path / "seven.png"))], [7]) == 1
-
-
-def test_a_blank_first_frame_is_passed_over(model, tmp_path):
-    seven = Image.fromarray(255 - rasterise(SEVEN.strokes))
-    Image.new("L", seven.size, 255).save(tmp_path / "seven.gif", save_all=True, append_images=[seven])
-    assert accuracy(model, [to_mnist(read_picture(tmp_path / "seven.gif"))], [7]) == 1
 
 
 def test_a_blank_sheet_has_no_ink(tmp_path):

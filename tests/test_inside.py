@@ -99,8 +99,8 @@ def test_the_look_inside_works_in_other_precisions(dtype, tolerance):
     logits = np.asarray(model(images), np.float64)
     np.testing.assert_allclose(traced.logits[:, -1].astype(np.float64), logits, atol=tolerance)
     for classifier in (model, inside.RNNClassifier(5, num_features=4, dtype=dtype)):
-        gradients = inside.state_gradients(classifier, images, np.array([3, 8]))
-        assert np.isfinite(gradients.h.astype(np.float64)).all()
+        h, _ = inside.state_gradients(classifier, images, np.array([3, 8]))
+        assert np.isfinite(h.astype(np.float64)).all()
     assert np.isfinite(inside.pixel_gradients(model, images).astype(np.float64)).all()
 
 
@@ -155,7 +155,8 @@ def test_an_open_gate_is_one_everywhere_and_changes_what_follows(small):
 def test_beliefs_do_not_depend_on_the_batch(model, test_split):
     images = test_split.images[:30]
     whole = inside.beliefs(model, images)
-    np.testing.assert_allclose(whole, inside.beliefs(model, images, batch_size=7), atol=1e-5)
+    parts = [inside.beliefs(model, part) for part in np.array_split(images, 4)]
+    np.testing.assert_allclose(whole, np.concatenate(parts), atol=1e-5)
     np.testing.assert_allclose(whole.sum(axis=2), 1, atol=1e-5)
     traced = inside.trace(model, images)
     np.testing.assert_allclose(whole, tf.nn.softmax(traced.logits), atol=1e-6)
@@ -193,8 +194,6 @@ def test_busiest_cells_move_most_and_come_in_the_order_of_their_peaks():
     c = np.zeros((5, 4))
     c[3, 0], c[1, 2], c[2, 3] = 5, -4, 0.1
     assert inside.busiest_cells(c, 2).tolist() == [2, 0]
-    with pytest.raises(ValueError, match="number"):
-        inside.busiest_cells(c, 0)
 
 
 def test_the_plain_rnn_is_keras_simple_rnn(test_split):
@@ -258,20 +257,20 @@ def test_state_gradients_are_finite_differences(small, kind):
     """A nudge to the last row's state goes through the output layer alone: p − truth, times its kernel."""
     model = small if kind == "lstm" else inside.RNNClassifier(5, 3, 4)
     images, labels = images_of(4), np.array([0, 1, 2, 0])
-    gradients = inside.state_gradients(model, images, labels)
-    assert gradients.h.shape == (6,)
+    of_h, of_c = inside.state_gradients(model, images, labels)
+    assert of_h.shape == (6,)
     surprise = tf.nn.softmax(model(images)).numpy() - np.eye(3)[labels]
     by_hand = surprise @ model.output_layer.kernel.numpy().T
-    assert gradients.h[-1] == pytest.approx(np.linalg.norm(by_hand, axis=1).mean(), rel=1e-4)
+    assert of_h[-1] == pytest.approx(np.linalg.norm(by_hand, axis=1).mean(), rel=1e-4)
     if kind == "rnn":
-        assert gradients.c is None
+        assert of_c is None
         h = model.states(model.scale(tf.constant(images)))
         earlier = (by_hand * (1 - h[-1].numpy() ** 2)) @ model.rnn.cell.recurrent_kernel.numpy().T
-        assert gradients.h[-2] == pytest.approx(np.linalg.norm(earlier, axis=1).mean(), rel=1e-4)
+        assert of_h[-2] == pytest.approx(np.linalg.norm(earlier, axis=1).mean(), rel=1e-4)
     else:
         traced = inside.trace(model, images)
         through = by_hand * traced.o[:, -1] * (1 - np.tanh(traced.c[:, -1]) ** 2)
-        assert gradients.c[-1] == pytest.approx(np.linalg.norm(through, axis=1).mean(), rel=1e-4)
+        assert of_c[-1] == pytest.approx(np.linalg.norm(through, axis=1).mean(), rel=1e-4)
 
 
 def test_pixel_gradients_are_finite_differences(small):

@@ -53,15 +53,8 @@ def _value(column, text):
 
 
 def write_table(path, rows):
-    """Write the dicts ``rows``, which have the same keys, as the CSV file ``path``, all or nothing.
-
-    Raises ``ValueError`` where there are no rows or their keys differ.
-    """
-    if not isinstance(rows, list) or not rows:
-        raise ValueError(f"{path}: rows are {rows!r}, give a list of at least one dict")
+    """Write ``rows``, at least one dict, as the CSV file ``path``, all or nothing; ``ValueError`` where keys differ."""
     for row in rows:
-        if not isinstance(row, dict):
-            raise ValueError(f"{path}: a row is {row!r}, give a dict of its columns")
         if row.keys() != rows[0].keys():
             raise ValueError(f"{path}: a row has the columns {list(row)}, the first one {list(rows[0])}")
     with all_or_nothing(path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:

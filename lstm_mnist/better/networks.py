@@ -53,9 +53,9 @@ def convolutional():
     return _in_a_row(keras.layers.Reshape((28, 28, 1)), *parts, keras.layers.Flatten())
 
 
-def gru(units=128):
+def gru():
     """Two gates and no c (Cho et al. 2014)."""
-    return _in_a_row(keras.layers.GRU(units, unroll=True))
+    return _in_a_row(keras.layers.GRU(128, unroll=True))
 
 
 def two_layers(units=128):
@@ -82,21 +82,20 @@ def _side_by_side(rows, ways, units):
     return Neighbour(keras.Model(rows, keras.layers.Dense(10)(states)))
 
 
-def columns(units=128):
+def columns():
     """The picture read column by column."""
-    return _in_a_row(keras.layers.Permute((2, 1)), LSTM(units))
+    return _in_a_row(keras.layers.Permute((2, 1)), LSTM(128))
 
 
-def rows_and_columns(units=128):
+def rows_and_columns():
     """Step t sees row t and column t: 28 steps of 56 pixels."""
     both = keras.layers.Lambda(lambda x: keras.ops.concatenate([x, keras.ops.transpose(x, (0, 2, 1))], axis=2))
-    return _in_a_row(both, LSTM(units))
+    return _in_a_row(both, LSTM(128))
 
 
-def patches(size=4, units=128):
-    """Squares of ``size`` x ``size`` pixels in reading order: 49 steps of 16 pixels."""
-    side = 28 // size
-    return _in_a_row(*_squares(side, size), keras.layers.Reshape((side**2, size**2)), LSTM(units))
+def patches():
+    """Squares of 4 x 4 pixels in reading order: 49 steps of 16 pixels."""
+    return _in_a_row(*_squares(7, 4), keras.layers.Reshape((49, 16)), LSTM(128))
 
 
 def _squares(side, size, features=1):
@@ -108,9 +107,9 @@ def _squares(side, size, features=1):
     )
 
 
-def shuffled_rows(units=128):
+def shuffled_rows():
     """The rows in one random order, the same for every digit."""
-    return _in_a_row(_shuffle(28), LSTM(units))
+    return _in_a_row(_shuffle(28), LSTM(128))
 
 
 def _shuffle(steps):
@@ -142,7 +141,6 @@ class SoftmaxTwice(LSTMClassifier):
         return keras.ops.softmax(logits) if training else logits
 
 
-@keras.saving.register_keras_serializable("lstm_mnist")
 class Sweep(keras.layers.Layer):
     """Reads a grid of features along each column (or each row), there and back.
 
@@ -156,12 +154,6 @@ class Sweep(keras.layers.Layer):
         self.along_rows = along_rows
         self.there = LSTM(units, return_sequences=True)
         self.back = LSTM(units, return_sequences=True)
-
-    def build(self, shape):
-        rows, columns, features = shape[1:]
-        length = columns if self.along_rows else rows
-        self.there.build((None, length, features))
-        self.back.build((None, length, features))
 
     def call(self, grid):
         if self.along_rows:
@@ -177,9 +169,9 @@ class Sweep(keras.layers.Layer):
         return keras.ops.reshape(both, (-1, lines, length, 2 * self.units))
 
 
-def renet(units=32):
+def renet():
     """Squares of 2 x 2 swept by LSTMs along columns, then rows; twice (after Visin et al. 2015, arXiv 1505.00393)."""
     layers = []
-    for side, features in ((14, 1), (7, 2 * units)):
-        layers += [*_squares(side, 2, features), Sweep(units), Sweep(units, along_rows=True)]
+    for side, features in ((14, 1), (7, 64)):
+        layers += [*_squares(side, 2, features), Sweep(32), Sweep(32, along_rows=True)]
     return _in_a_row(*layers, keras.layers.Flatten(), keras.layers.Dropout(0.5))
