@@ -152,13 +152,11 @@ def test_every_part_is_kept_before_the_next_begins(monkeypatch, tmp_path):
     assert json.loads(output.read_text())["quality"] == "of old"
 
 
-def test_pictures_of_times():
+def test_the_picture_of_times():
     ax = plots.bench_times(RESULT).axes[0]
     assert [label.get_text() for label in ax.get_yticklabels()] == [row["label"] for row in RESULT["sides"].values()]
     np.testing.assert_allclose([bar.get_width() for bar in ax.patches], [41, 20.5])
     assert "milliseconds" in ax.get_xlabel()
-    ax = plots.rungs(["plain", "fast"], [[4, 4], [1, 3]]).axes[0]
-    assert [text.get_text() for text in ax.texts] == ["1.00 of the first", "0.50 of the first"]
 
 
 def test_a_side_takes_the_settings_of_its_fastest_step(monkeypatch):

@@ -70,8 +70,6 @@ def test_the_cell_grows_by_one_part_at_a_time():
     words = " ".join(text.get_text() for text in fig.axes[0].texts)
     for name in ("f_t", "i_t", "tilde{c}_t", "o_t", "c_{t-1}", "h_{t-1}", "$c_t$", "$h_t$", "x_t"):
         assert name in words
-    with pytest.raises(ValueError, match="upto is 'gate'"):
-        plots.lstm_cell("gate")
 
 
 def test_unrolled_shows_the_rows_it_names():
@@ -154,18 +152,6 @@ def test_halving_marks_the_run_that_won():
     assert [text.get_text() for text in ax.get_xticklabels()] == ["10", "20", "40"]
     assert labelled(ax)
     assert texts_inside(fig)
-
-
-def test_growth_draws_time_above_memory_a_column_an_axis():
-    points = {
-        "batch": {"32": {"train_ms": 3, "peak_memory_mb": 700}, "64": {"train_ms": 6, "peak_memory_mb": 710}},
-        "units": {"8": {"train_ms": 1, "peak_memory_mb": 690}},
-    }
-    fig = plots.growth(points, {"batch": "images", "units": "units"})
-    drawn = [ax.lines[0].get_xydata().tolist() for ax in fig.axes]
-    assert drawn == [[[32, 3], [64, 6]], [[8, 1]], [[32, 700], [64, 710]], [[8, 690]]]
-    assert [ax.get_xlabel() for ax in fig.axes] == ["", "", "images", "units"]
-    assert [ax.get_ylabel() for ax in fig.axes] == ["a step, ms", "", "memory, MB", ""]
 
 
 def test_medians_draw_each_round_and_mark_one_name():

@@ -1,11 +1,10 @@
 """The pictures: every function takes arrays and returns a ``matplotlib.figure.Figure``; none knows TensorFlow."""
 
 from .better import halving
-from .bigger import growth
 from .data import class_shares, row_as_features
 from .drawing import preparation
 from .evaluation import confusion
-from .faster import bench_times, rungs
+from .faster import bench_times
 from .inside import accuracy_table, pixel_maps, reading
 from .lstm import lstm_cell, unrolled
 from .shared import digits, intervals, lines, medians, probabilities, reliability, runs

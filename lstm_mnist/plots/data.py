@@ -7,17 +7,14 @@ from .style import GREEN, ORANGE, RED, SKY, new_figure, show_image
 
 
 def row_as_features(image, t):
-    """An image with row ``t`` (counted from 1) marked, beside that row's pixels as a bar chart."""
+    """An image uint8 with row ``t`` (counted from 1) marked, beside that row's pixels as a bar chart."""
     fig, (left, right) = new_figure(8, 2.8, columns=2, width_ratios=(1, 2))
     show_image(left, image, f"one sequence of {len(image)} rows")
     left.add_patch(plt.Rectangle((-0.5, t - 1.5), image.shape[1], 1, fill=False, color=RED, linewidth=2))
     left.set_ylabel(f"row t = {t} is marked")
     right.bar(np.arange(1, image.shape[1] + 1), image[t - 1], color=RED)
-    right.set(
-        xlabel="column (feature number)",
-        ylabel="pixel value, 0..255" if image.dtype == np.uint8 else "pixel value, 0..1",
-        title=f"what the LSTM is given at step t = {t}: {image.shape[1]} numbers",
-    )
+    right.set(xlabel="column (feature number)", ylabel="pixel value, 0..255")
+    right.set_title(f"what the LSTM is given at step t = {t}: {image.shape[1]} numbers")
     return fig
 
 

@@ -11,10 +11,3 @@ def bench_times(result):
     rounds = {row["label"]: row["train_ms"] for _, row in sides}
     notes = [f"{np.median(values):.1f}" for values in rounds.values()]
     return medians(rounds, "training step, milliseconds", notes, highlighted=result["sides"]["fast"]["label"])
-
-
-def rungs(names, rounds):
-    """The ladder: each rung's rounds in milliseconds, with the ratio of its median to the first rung's."""
-    first = np.median(rounds[0])
-    notes = [f"{np.median(times) / first:.2f} of the first" for times in rounds]
-    return medians(dict(zip(names, rounds, strict=True)), "time, milliseconds", notes)

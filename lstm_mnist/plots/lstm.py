@@ -10,8 +10,6 @@ CELL_PARTS = {"inputs": BLACK, "forget": BLUE, "input": GREEN, "candidate": ORAN
 
 def lstm_cell(upto="output"):
     """One LSTM step drawn up to a part of ``CELL_PARTS``; the newest part is the bold one."""
-    if upto not in CELL_PARTS:
-        raise ValueError(f"upto is {upto!r}: use one of {', '.join(CELL_PARTS)}")
     newest = list(CELL_PARTS).index(upto)
     fig, ax = new_figure(8, 3.9)
     ax.set(xlim=(-0.2, 10.4), ylim=(-0.3, 5.7))
