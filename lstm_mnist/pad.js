@@ -219,17 +219,6 @@ export function busiestCells(c, hidden) {
   return found.slice(0, CELLS).sort((a, b) => a.peak - b.peak).map(({ cell }) => cell);
 }
 
-// The gate of the shown cells that opens most from the row before to row t = 2 … 28.
-function widestOpening(states, cells, hidden, t) {
-  let best = { rise: -1 };
-  for (const [gate, name] of Object.entries({ f: "forget gate", i: "input gate", o: "output gate" }))
-    for (const cell of cells) {
-      const from = states[gate][hidden * (t - 2) + cell], to = states[gate][hidden * (t - 1) + cell];
-      if (to - from > best.rise) best = { gate, name, cell, from, to, rise: to - from };
-    }
-  return best;
-}
-
 // The pad -------------------------------------------------------------------------------------------------------------
 
 const STYLE = `
@@ -238,7 +227,8 @@ const STYLE = `
 .digit-pad * { box-sizing: border-box; }
 .digit-pad p { margin: 0; }
 .digit-pad .answer { font-size: 20px; line-height: 34px; height: 34px; overflow: hidden; }
-.digit-pad .why, .digit-pad .detail { height: 42px; overflow: hidden; font-size: 14px; }
+.digit-pad .why { height: 26px; font-size: 14px; }
+.digit-pad .detail { height: 42px; overflow: hidden; font-size: 14px; }
 .digit-pad .heard { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .digit-pad .desk { display: flex; gap: 10px; align-items: flex-start; }
 .digit-pad .paper { width: min(280px, calc(100vw - 140px)); flex: none; border: 1px solid #767676; touch-action: none;
@@ -282,7 +272,7 @@ const EMPTY = () => ({ strokes: [], pen_width: PEN, picture: "" });
 // Builds the pad in `place`. `data` is what pad.pad_data gives; `saved` is called with each drawing once the pen rests.
 export function show(place, data, saved = () => {}) {
   const networks = data.networks.map((network) => new Network(network)), [network] = networks;
-  let drawing = EMPTY(), history = [], ink, image, reason, states, cells, opening, decided;
+  let drawing = EMPTY(), history = [], ink, image, reason, states, cells, decided;
   let row = SIZE, picked = null, pen = null, timer = null, cursor = [PAD / 2, PAD / 4];
 
   const small = document.createElement("canvas");
@@ -417,7 +407,6 @@ export function show(place, data, saved = () => {}) {
     states = reason ? null : networks.map((each) => each.read(image));
     cells = states ? busiestCells(states[0].c, network.hidden) : [];
     decided = states && decisionRow(states[0].belief);
-    opening = decided > 1 ? widestOpening(states[0], cells, network.hidden, decided) : null;
     row = SIZE;
     render();
   }
@@ -454,9 +443,7 @@ export function show(place, data, saved = () => {}) {
     answer.textContent = states
       ? `I read ${withArticle(final)} (${percent(states[0].belief[network.classes * (SIZE - 1) + final])}).`
       : data.notes[reason];
-    why.textContent = states ? `The answer is ${final} from row ${decided} on. ` + (opening
-      ? `There the ${opening.name} of cell ${opening.cell} opened most: ${number(opening.from, 2)} → ` +
-        `${number(opening.to, 2)} (framed).` : "") : "";
+    why.textContent = states ? `The answer is ${final} from row ${decided} on (framed).` : "";
     slider.value = row;
     after.textContent = belief ? `after row ${row}: ${withArticle(best)} (${percent(belief[best])})` : "";
     for (const panel of shown) paintPanel(panel);
@@ -497,7 +484,6 @@ export function show(place, data, saved = () => {}) {
         context.fillRect(width * (answerAfter(states[belief].belief, t + 1) + 0.5) - 2, DOT * (t + 0.5) - 2, 4, 4);
     if (row < SIZE) context.fillRect(0, DOT * row - 1, canvas.width, 2);
     context.strokeStyle = "#222";
-    if (opening && opening.gate === state) frame(cells.indexOf(opening.cell), decided - 1, 1);
     if (belief === 0) frame(answerAfter(states[0].belief, SIZE), decided - 1, 1);
     if (picked?.panel.canvas === canvas) frame(picked.k, picked.t, 2);
     function frame(k, t, thick) {
