@@ -45,9 +45,9 @@ class LSTM(keras.layers.LSTM):
     of ``lstm_mnist.faster``; where that cannot serve, in another float type or under XLA, the plain one) or ``'plain'``
     (``lstm_step``, row after row): the same results up to rounding. What the equations do not know (a mask, dropout
     while training, other activations, no bias) and a number of rows unknown in advance go through Keras's own loop, as
-    everything does with Keras's own ``implementation`` 1 or 2. On a GPU nothing
-    was measured; Keras's loop, which calls cuDNN there, is expected to be the quicker one. Raises ``ValueError`` for
-    rows of another shape than ``[batch, time_steps >= 1, features]``.
+    everything does with Keras's own ``implementation`` 1 or 2. On a GPU nothing was measured; Keras's loop, which calls
+    cuDNN there, is expected to be the quicker one. Raises ``ValueError`` for rows of another shape than ``[batch,
+    time_steps >= 1, features]``, and ``NotImplementedError`` for a derivative of a derivative through ``'fast'``.
     """
 
     def __init__(self, units, *, implementation="fast", **kwargs):

@@ -53,6 +53,12 @@ def test_a_program_that_cannot_start_says_why():
         bench.ready(child)
 
 
+@pytest.mark.parametrize(("program", "threads"), [("keras", "0"), ("fast", None)])
+def test_peers_have_the_threads_that_they_would_have_without_this_package(program, threads, monkeypatch):
+    monkeypatch.setattr(bench, "Child", lambda command, environment: environment)
+    assert bench.start(program, {}, **SMALL).get("TF_NUM_INTRAOP_THREADS") == threads
+
+
 def test_a_program_of_this_package_takes_orders():
     with bench.start("fast", {"intra": 1, "inter": 2, "onednn": 0}, **SMALL) as child:
         assert bench.ready(child) > 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import lstm_mnist
@@ -58,6 +59,16 @@ def test_the_package_reads_its_exports_any_number_of_images(model, exported, kin
     for count in (1, 1001):
         logits = exported_logits(exported(kind), images[:count])
         np.testing.assert_allclose(logits, model.predict(images[:count], verbose=0), atol=1e-4)
+
+
+def test_an_export_has_plain_rows_and_the_network_stays_as_it_was(tmp_path):
+    network = lstm_mnist.LSTMClassifier(4)
+    saved = tf.saved_model.load(str(export(network, tmp_path / "saved")))
+    graph = saved.signatures["serving_default"].graph.as_graph_def()
+    operations = {node.op for function in graph.library.function for node in function.node_def}
+    assert "MatMul" in operations
+    assert "BlockLSTM" not in operations
+    assert network.lstm.implementation == "fast"
 
 
 def test_an_export_replaces_the_older_one_and_leaves_nothing_beside_it(model, tmp_path):

@@ -126,6 +126,14 @@ def test_every_link_and_picture_opens(lab, document):
             assert get(address, f"api/contents/{path}")[0] == 200, f"{document} points at {path}"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_link_within_a_document_leads_to_a_heading(document):
+    text = read(document)
+    headings = {heading.replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.M)}
+    places = {urllib.parse.unquote(link[1:]) for _, link, _, _ in LINK.findall(text) if link.startswith("#")}
+    assert places <= headings
+
+
 def test_a_link_out_of_the_house_is_found(lab):
     address, _ = lab
     for path in ("notebooks/nothing.ipynb", "../server.log"):
