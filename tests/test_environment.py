@@ -127,7 +127,7 @@ def test_times_in_readme_are_those_of_the_stored_bench():
     assert f"takes {by_default:.1f} ms: {by_default / step['torch default']:.2f} of PyTorch's `nn.LSTM`" in README
     assert f"{by_default / step['keras default']:.2f} of Keras's `fit`. " in README
     keras = min(time for side, time in step.items() if side.startswith("keras") and "default" not in side)
-    assert f"our fast layer takes {step['fast']:.1f} ms: {step['fast'] / step['torch']:.2f} of PyTorch's" in README
+    assert f"our layer takes {step['fast']:.1f} ms: {step['fast'] / step['torch']:.2f} of PyTorch's" in README
     assert f"{step['fast'] / keras:.2f} of Keras's `fit` at its quickest" in README
     assert f"{step['fast'] / step['2019']:.2f} of the 2019 program's graph" in README
     assert f"reading the test images {reading['fast']:.2f} s, PyTorch {reading['torch']:.2f} s" in README
