@@ -133,6 +133,7 @@ RECIPES = {
     "distorted": replace(BEST, fade=0.0),
     "best": BEST,
     "best_24000": replace(BEST, steps=24_000),
+    "best_48000": replace(BEST, steps=48_000),
     "sturdy": replace(BEST, disturbed={"noise": 0.3, "missing_rows": 4}),
     "quick": QUICK,
     "every_row": Recipe(lambda: _row_after_row(EveryRowClassifier())),
@@ -160,8 +161,11 @@ RECIPES = {
     "patches": replace(QUICK, make_model=networks.patches),
     "shuffled_rows": replace(QUICK, make_model=networks.shuffled_rows),
     "units_32": replace(QUICK, make_model=lambda: LSTMClassifier(32)),
+    "units_512": replace(QUICK, make_model=lambda: LSTMClassifier(512)),
     "pixels": replace(PIXELS, make_model=networks.pixels),
     "rnn_pixels": replace(PIXELS, make_model=lambda: networks.pixels(keras.layers.SimpleRNN)),
+    "pixels_shuffled": replace(PIXELS, make_model=lambda: networks.pixels(shuffled=True)),
+    "rnn_pixels_shuffled": replace(PIXELS, make_model=lambda: networks.pixels(keras.layers.SimpleRNN, shuffled=True)),
 }
 
 # recipes whose first seed's weights are shipped
