@@ -71,3 +71,11 @@ def test_the_layout_trap_runs_without_an_error_and_its_check_finds_it(notebook):
     assert not np.allclose(trapped[-1:], outputs_of(layer, rows[-1:])[:, -1], atol=1e-5)
     read = outputs_of(layer, rows.swapaxes(0, 1))[-1]
     np.testing.assert_allclose(read[-1:], outputs_of(layer, rows[-1:].swapaxes(0, 1))[-1], atol=1e-5)
+
+
+def test_pytorchs_last_h_are_the_last_forward_and_the_first_backward_output():
+    layer = torch.nn.LSTM(28, 5, batch_first=True, bidirectional=True)
+    with torch.no_grad():
+        outputs, (h, _) = layer(torch.from_numpy(scale(lstm_mnist.load_mnist().test.images[:4])))
+    assert torch.equal(outputs[:, -1, :5], h[0])
+    assert torch.equal(outputs[:, 0, 5:], h[1])

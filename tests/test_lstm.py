@@ -97,6 +97,21 @@ def test_what_keras_layer_can_do_ours_does(implementation, arguments, call):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.parametrize(("arguments", "tried"), [({}, 1), ({"dropout": 0.5}, 1), ({"recurrent_dropout": 0.5}, 0)])
+@pytest.mark.parametrize("training", [False, True])
+def test_keras_tries_cudnn_unless_there_is_recurrent_dropout(arguments, tried, training, monkeypatch):
+    """As notebook 08 says; on a GPU `backend.lstm` is the way to cuDNN."""
+    asked = []
+
+    def on_no_gpu(*_, **__):
+        asked.append(True)
+        raise NotImplementedError
+
+    monkeypatch.setattr(keras.src.backend, "lstm", on_no_gpu)
+    keras.layers.LSTM(3, **arguments)(np.zeros((1, 5, 2), np.float32), training=training)
+    assert len(asked) == tried
+
+
 def test_without_a_bias():
     ours, theirs = (made(3, use_bias=False) for made in (lstm_mnist.LSTM, keras.layers.LSTM))
     x = np.random.default_rng(1).normal(size=(4, 5, 2)).astype(np.float32)
