@@ -63,6 +63,7 @@ LADDER = {
     "without oneDNN again": ("fast", SIDE_BY_SIDE | WITHOUT),
 }
 GROWTH = {"batch": (32, 128, 512, 2048), "time_steps": (28, 112, 392, 784), "units": (32, 128, 512)}
+PIXELS = ("pixels", "rnn_pixels")  # recipes that read one pixel at a time
 #: recipe: (what it is, the side whose settings it takes)
 TRAININGS = {
     "2019 recipe": ("the 2019 program, 5,000 steps", "2019"),
@@ -153,6 +154,11 @@ def rung(arithmetic):
     return lambda *work, **options: make_ours(*work, **options, make_model=make_model)
 
 
+def of_recipe(name):
+    """The network of a recipe; its units are its own."""
+    return lambda *work, **options: make_ours(*work, **options, make_model=lambda units: RECIPES[name].make_model())
+
+
 def make_peak(settings, batch, time_steps, units):
     """Products of two 1024 x 1024 matrices in place of steps."""
     peers.start_tensorflow(settings)
@@ -174,6 +180,7 @@ PROGRAMS = {
     "two halves": rung(row_after_row),
     "one operation": rung(one_operation),
     "peak": make_peak,
+    **{name: of_recipe(name) for name in PIXELS},
 }
 
 
@@ -367,6 +374,19 @@ def measure_growth(settings):
     return result
 
 
+def measure_pixels(settings):
+    """Peak memory in MB of training on one pixel at a time: ``{recipe: memory}``."""
+    result = {}
+    for name in PIXELS:
+        with start(name, settings["fast"], **WORK) as child:
+            ready(child)
+            step_ms(child, steps=2)
+            memory = peak_memory(child.process.pid)
+        result[name] = memory and round(memory)
+    print(result, flush=True)
+    return result
+
+
 def show(result):
     """The table, each time with its ratio to the fast side's."""
     sides, peak = result["sides"], result["peak_gflops"]
@@ -399,6 +419,7 @@ def bench(output=None, rounds=9, torch_python=sys.executable):
         "profile": lambda: measure_profile(settings),
         "quality": lambda: measure_trainings(settings),
         "growth": lambda: measure_growth(settings),
+        "pixels": lambda: measure_pixels(settings),
     }
     for name, measure in parts.items():
         result[name] = measure()
