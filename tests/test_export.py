@@ -146,7 +146,7 @@ def test_what_is_no_export_is_named(kind, tmp_path):
 
 def test_a_missing_extra_is_named_with_its_remedy(model, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"ONNX needs tf2onnx, .*pip install 'lstm-mnist\[onnx\]'"):
+    with pytest.raises(ImportError, match=r"ONNX needs tf2onnx, .*pip install -e '\.\[onnx\]' in the clone"):
         export(model, tmp_path / "model.onnx")
     with pytest.raises(ImportError, match="ONNX needs onnxruntime"):
         exported_logits(tmp_path / "model.onnx", np.zeros((1, 28, 28), np.uint8))

@@ -11,7 +11,7 @@ from lstm_mnist.bigger.workers import Workers
 from lstm_mnist.commands import workers as command
 
 NEEDS_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-ORDERS = {"num_hidden": 8, "batch_size": 32, "seed": 3, "implementation": "plain"}
+ORDERS = {"num_hidden": 8, "batch_size": 32, "seed": 3}
 
 
 @NEEDS_SIGNALS
@@ -35,7 +35,6 @@ def test_workers_train_as_one_process_even_when_one_is_killed_and_all_start_agai
         run = workers.wait(200)
     keras.utils.set_random_seed(3)
     model = lstm_mnist.LSTMClassifier(8)
-    model.lstm.implementation = "plain"
     history = lstm_mnist.train(model, lstm_mnist.load_mnist().train, 600, 32, 3, watchers=())
     np.testing.assert_allclose(run.history, np.stack(history), atol=1e-4)
     for theirs, ours in zip(run.weights, model.get_weights(), strict=True):

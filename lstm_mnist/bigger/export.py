@@ -128,4 +128,4 @@ def predict_folder(model, folder):
 
 def _need(package):
     if not importlib.util.find_spec(package):
-        raise ImportError(f"ONNX needs {package}, which is not installed: pip install 'lstm-mnist[onnx]'")
+        raise ImportError(f"ONNX needs {package}, which is not installed: pip install -e '.[onnx]' in the clone")

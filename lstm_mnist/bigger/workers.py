@@ -119,7 +119,6 @@ def train_as_ordered(
     batch_size=128,
     seed=0,
     num_hidden=128,
-    implementation="fast",
     checkpoint_folder=None,
     checkpoint_every=1000,
 ):
@@ -131,7 +130,6 @@ def train_as_ordered(
     keras.utils.set_random_seed(seed)
     with strategy.scope():
         model = LSTMClassifier(num_hidden)
-    model.lstm.implementation = implementation
     watchers = []
     if checkpoint_folder:
         watchers.append(Checkpoints(checkpoint_folder, checkpoint_every))
