@@ -1,4 +1,4 @@
-"""The ledger: every long run of a recipe, one row a seed, with the command that makes it again."""
+"""The ledger: every long run of a recipe, one row a seed, with its command."""
 
 import ast
 import csv
