@@ -76,7 +76,7 @@ class Split:
         return scale(self.images[indices]), self.labels[indices].astype(np.int64)
 
     def _examples(self, start, count, seed):
-        """Examples ``start … start+count-1`` of the endless row of shuffled epochs."""
+        """Examples ``start … start+count-1`` of one shuffled epoch after the other, without end."""
         indices = np.empty(count, np.int64)
         done = 0
         while done < count:

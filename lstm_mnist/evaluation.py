@@ -21,7 +21,7 @@ class Calibration(NamedTuple):
 
 
 class PairedTest(NamedTuple):
-    """Two networks' answers to the same examples, counted, and how likely chance alone would part them so."""
+    """Two networks' answers to the same examples, counted, and how often chance alone would be as uneven."""
 
     both_right: int
     only_first: int  # right by the first network alone
@@ -117,7 +117,7 @@ def paired_test(first, second, labels):
 def _fair_coins(heads, tails):
     """How often ``heads + tails`` fair coins part at least as unevenly as this."""
     coins = heads + tails
-    ways = one_side = 1  # of 2**coins: all coins on one side
+    ways = one_side = 1  # of 2**coins: no coin among the fewer; then binomial coefficients, and their sum
     for k in range(min(heads, tails)):
         ways = ways * (coins - k) // (k + 1)
         one_side += ways

@@ -88,8 +88,9 @@ def accuracy_by_row(probabilities, labels):
 def decision_rows(probabilities):
     """The row, counted from 1, after which each answer is the final one and stays so: int64 ``[n]``."""
     answers = _checked_beliefs(probabilities).argmax(axis=2)
-    other = answers != answers[:, -1:]
-    return np.where(other.any(axis=1), other.shape[1] - other[:, ::-1].argmax(axis=1) + 1, 1)
+    differs = answers != answers[:, -1:]
+    last_to_differ = differs.shape[1] - differs[:, ::-1].argmax(axis=1)  # counted from 1
+    return np.where(differs.any(axis=1), last_to_differ + 1, 1)
 
 
 def busiest_cells(c, number=32):
@@ -177,8 +178,8 @@ def state_gradients(model, images, labels):
     """How far a nudge to each row's state is felt: the mean over images of ‖∂loss/∂h‖ and ‖∂loss/∂c‖, ``[time_steps]``.
 
     ``model`` is an ``LSTMClassifier``, or an ``RNNClassifier``, which has no c: ``None`` stands in its place. The loss
-    is each image's own cross-entropy after the last row, in nats. The gradient of h is what goes through it alone, that
-    of c what goes through the memory and all it feeds.
+    is each image's own cross-entropy after the last row, in nats. A nudge to h goes on through the next row's gates
+    alone, in the last row through the output layer; one to c through that row's h too, and through the next row's c.
     """
     images = np.asarray(images)
     model.check(images, np.asarray(labels))

@@ -29,10 +29,11 @@ def lstm_step(z, c):
 def plain_lstm(x, state, kernel, recurrent_kernel, bias, return_sequences=False):
     """``lstm_step`` row after row; arguments and results are those of ``faster.lstm``."""
     h, c = state
-    projected = tf.tensordot(x, kernel, 1) + bias
+    from_x = tf.tensordot(x, kernel, 1) + bias  # of all rows at once
     outputs = []
-    for row in tf.unstack(projected, axis=1):
-        *_, c, h = lstm_step(row + h @ recurrent_kernel, c)
+    for from_row in tf.unstack(from_x, axis=1):
+        z = from_row + h @ recurrent_kernel
+        *_, c, h = lstm_step(z, c)
         outputs.append(h)
     return (tf.stack(outputs, axis=1) if return_sequences else None), h, c
 
