@@ -133,6 +133,16 @@ def without_forget_bias():
     return model
 
 
+def relu():
+    """The LSTM with ReLU in place of both tanh, so that nothing keeps its candidate, c and h below 1."""
+    return _in_a_row(LSTM(128, activation="relu"))
+
+
+def dropout():
+    """The LSTM; in training a fifth of the last h, drawn anew for each digit, does not reach the output layer."""
+    return _in_a_row(LSTM(128), keras.layers.Dropout(0.2))
+
+
 class SoftmaxTwice(LSTMClassifier):
     """The LSTM with a fault of notebook 03: in training it gives probabilities, and the loss applies softmax again."""
 
