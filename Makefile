@@ -46,6 +46,14 @@ mutants: $(VENV)/installed ## break the package in the ways of tests/of_tests/mu
 faults: $(VENV)/installed ## kill training 20 times, flip 200 bits of the data: the long form of tests/test_faults.py
 	LONG_TESTS=1 $(BIN)/python -m pytest -q tests/test_faults.py tests/test_properties.py
 
+oldest: ## install the oldest versions that pyproject.toml allows into .venv_oldest, and run the suite there
+	$(PYTHON) -m venv .venv_oldest
+	.venv_oldest/bin/pip install --quiet uv
+	.venv_oldest/bin/uv pip compile --quiet --python .venv_oldest/bin/python --resolution lowest-direct pyproject.toml \
+		--output-file .venv_oldest/oldest.txt
+	.venv_oldest/bin/pip install --quiet --editable '.[test]' --constraint .venv_oldest/oldest.txt
+	.venv_oldest/bin/python -m pytest --nbval
+
 noise: $(VENV)/installed ## run the suite as another machine would: other arithmetic, fewer threads, another order (about two hours)
 	$(OF_TESTS).noise
 
@@ -59,4 +67,4 @@ workers: $(VENV)/installed ## train on N=2 worker processes of this machine, and
 page: $(VENV)/installed ## write the drawing pad as one HTML file, figures/pad.html, and open it
 	$(BIN)/python -m lstm_mnist page --keep --open
 
-.PHONY: help lab test notebooks timings weights figures bench mutants faults noise places workers page
+.PHONY: help lab test notebooks timings weights figures bench mutants faults oldest noise places workers page

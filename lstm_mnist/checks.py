@@ -29,11 +29,18 @@ def check_seed(value):
     return check_whole("seed", value, 0, LARGEST_SEED)
 
 
-def check_number(name, value, most):
-    """``value`` as a ``float``; ``ValueError`` unless it is a number over 0, up to ``most``."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < value <= most:
-        raise ValueError(f"{name} is {value!r}: use a number over 0, up to {most:g}")
+def check_number(name, value, most, zero=False):
+    """``value`` as a ``float``; ``ValueError`` unless it is a number over 0, or ``zero`` itself, up to ``most``."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= most or (value == 0 and not zero):
+        raise ValueError(f"{name} is {value!r}: use a number {'from' if zero else 'over'} 0, up to {most:g}")
     return float(value)
+
+
+def check_function(name, value):
+    """Raise ``TypeError`` for what cannot be called."""
+    if not callable(value):
+        raise TypeError(f"{name} is {value!r}: give a function")
 
 
 def check_path(name, value):

@@ -59,12 +59,9 @@ def trace(model, images, open_gates=()):
     digit: take 1,000 digits at a time. Raises ``TypeError`` for a model of another kind, ``ValueError`` for images
     the model cannot read, an empty batch included, or a gate of another name.
     """
-    if not isinstance(model, LSTMClassifier):
-        raise TypeError(f"model is a {type(model).__name__}: trace reads the gates of an lstm_mnist.LSTMClassifier")
-    if unknown := [gate for gate in open_gates if gate not in GATES]:
-        raise ValueError(f"open_gates names {unknown[0]!r}: use {', '.join(map(repr, GATES))}")
-    images = np.asarray(images)
-    model.check(images)
+    open_gates = _checked_gates(open_gates)
+    others = [OpenGateClassifier] if open_gates == getattr(model, "open_gates", None) else []
+    images = _checked_images(model, images, *others)
     rows = walk(model.lstm, model.scale(tf.constant(images)), open_gates)
     states = [np.stack(state, axis=1) for state in zip(*rows, strict=True)]
     return Trace(*states, model.output_layer(states[-1]).numpy())
@@ -102,6 +99,24 @@ def busiest_cells(c, number=32):
     return chosen[np.argsort(np.abs(c[:, chosen]).argmax(axis=0), kind="stable")]
 
 
+def _checked_images(model, images, *others):
+    """``images`` as an array; ``TypeError`` for a model that does not compute as ``LSTMClassifier`` or ``others``."""
+    kinds = (LSTMClassifier, EveryRowClassifier, *others)
+    if getattr(type(model), "call", None) not in [kind.call for kind in kinds]:
+        raise TypeError(f"model is a {type(model).__name__}: its rows are not those of an lstm_mnist.LSTMClassifier")
+    images = np.asarray(images)
+    model.check(images)
+    return images
+
+
+def _checked_gates(open_gates):
+    if not isinstance(open_gates, str | tuple | list):
+        raise TypeError(f"open_gates is {open_gates!r}: give a text such as 'fo'")
+    if unknown := [gate for gate in open_gates if gate not in GATES]:
+        raise ValueError(f"open_gates names {unknown[0]!r}: use {', '.join(map(repr, GATES))}")
+    return tuple(open_gates)
+
+
 def _checked_beliefs(probabilities):
     probabilities = np.asarray(probabilities)
     if probabilities.ndim != 3 or 0 in probabilities.shape:
@@ -116,11 +131,13 @@ class RNNClassifier(keras.Model):
 
     def __init__(self, num_hidden=128, num_classes=10, num_features=28, **kwargs):
         super().__init__(**kwargs)
-        self.num_hidden, self.num_classes, self.num_features = num_hidden, num_classes, num_features
-        self.rnn = keras.layers.SimpleRNN(num_hidden, name="rnn", dtype=self.dtype_policy)
-        self.output_layer = keras.layers.Dense(num_classes, name="output", dtype=self.dtype_policy)
-        self.rnn.build((None, None, num_features))
-        self.output_layer.build((None, num_hidden))
+        self.num_hidden = check_positive("num_hidden", num_hidden)
+        self.num_classes = check_positive("num_classes", num_classes)
+        self.num_features = check_positive("num_features", num_features)
+        self.rnn = keras.layers.SimpleRNN(self.num_hidden, name="rnn", dtype=self.dtype_policy)
+        self.output_layer = keras.layers.Dense(self.num_classes, name="output", dtype=self.dtype_policy)
+        self.rnn.build((None, None, self.num_features))
+        self.output_layer.build((None, self.num_hidden))
         self.built = True
 
     def states(self, x):
@@ -141,7 +158,7 @@ class OpenGateClassifier(LSTMClassifier):
 
     def __init__(self, open_gates, **kwargs):
         super().__init__(**kwargs)
-        self.open_gates = tuple(open_gates)
+        self.open_gates = _checked_gates(open_gates)
 
     def call(self, images):
         return self.output_layer(walk(self.lstm, self.scale(images), self.open_gates)[-1][-1])
@@ -181,8 +198,8 @@ def state_gradients(model, images, labels):
     is each image's own cross-entropy after the last row, in nats. A nudge to h goes on through the next row's gates
     alone, in the last row through the output layer; one to c through that row's h too, and through the next row's c.
     """
-    images = np.asarray(images)
-    model.check(images, np.asarray(labels))
+    images = _checked_images(model, images, RNNClassifier)
+    check_labels(labels, len(images), model.num_classes)
     x = model.scale(tf.constant(images))
     with tf.GradientTape() as tape:
         if isinstance(model, RNNClassifier):
@@ -198,8 +215,7 @@ def state_gradients(model, images, labels):
 
 def pixel_gradients(model, images):
     """∂ log p(answer) / ∂ pixel, of pixels in 0..1: float32 ``[n, rows, columns]``."""
-    images = np.asarray(images)
-    model.check(images)
+    images = _checked_images(model, images)
     x = model.scale(tf.constant(images))
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -213,8 +229,10 @@ def occlusion(model, image, patch=5):
 
     Each value belongs to the square's middle, for one image ``[rows, columns]``.
     """
-    check_positive("patch", patch)
+    patch = check_positive("patch", patch)
     image = np.asarray(image)
+    if not hasattr(model, "check"):
+        raise TypeError(f"model is a {type(model).__name__}: give an lstm_mnist.LSTMClassifier")
     model.check(image[None])
     rows, columns = image.shape
     half = patch // 2
@@ -277,8 +295,7 @@ def correlation_with_cells(states, wanted):
     ``states`` ``[n, time_steps, units]``, ``wanted`` ``[n, time_steps]``. Each row's mean over the images is taken off
     both first, so that a cell which only counts rows scores 0.
     """
-    states = states - states.mean(axis=0, dtype=np.float64)
-    wanted = wanted - wanted.mean(axis=0)
+    states, wanted = _within_rows(states, wanted)
     covariance = wanted.ravel() @ states.reshape(-1, states.shape[-1])
     scale = np.sqrt((wanted**2).sum() * np.einsum("ntu,ntu->u", states, states))
     return np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
@@ -290,9 +307,21 @@ def linear_readout(states, wanted):
     ``states`` ``[n, time_steps, units]``, ``wanted`` ``[n, time_steps]``, by least squares within rows: each row's mean
     is taken off both, so that counting rows explains nothing.
     """
-    units = states.shape[-1]
-    cells = (states - states.mean(axis=0, dtype=np.float64)).reshape(-1, units)
-    return np.linalg.solve(cells.T @ cells, cells.T @ (wanted - wanted.mean(axis=0)).ravel())
+    states, wanted = _within_rows(states, wanted)
+    cells = states.reshape(-1, states.shape[-1])
+    return np.linalg.solve(cells.T @ cells, cells.T @ wanted.ravel())
+
+
+def _within_rows(states, wanted):
+    """Both in float64, each row's mean over the images taken off."""
+    states, wanted = np.asarray(states), np.asarray(wanted)
+    are_numbers = states.dtype.kind in "biuf" and wanted.dtype.kind in "biuf"
+    if states.ndim != 3 or states.shape[:2] != wanted.shape or not are_numbers:
+        raise ValueError(
+            f"states have shape {states.shape}, wanted {wanted.shape}: give numbers [n, time_steps, units] "
+            "and [n, time_steps]"
+        )
+    return states - states.mean(axis=0, dtype=np.float64), wanted - wanted.mean(axis=0, dtype=np.float64)
 
 
 def shown_states(model, image, number=32):

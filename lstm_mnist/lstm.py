@@ -52,7 +52,7 @@ class LSTM(keras.layers.LSTM):
     """
 
     def __init__(self, units, *, implementation="fast", **kwargs):
-        check_positive("units", units)
+        units = check_positive("units", units)
         if implementation not in ("fast", "plain", 1, 2):
             raise ValueError(f"implementation is {implementation!r}: use 'fast' or 'plain'")
         if not (kwargs.get("dropout") or kwargs.get("recurrent_dropout")):
@@ -98,20 +98,13 @@ class LSTMClassifier(keras.Model):
     """
 
     def __init__(self, num_hidden=128, num_classes=10, num_features=28, init="keras", **kwargs):
-        for name, value in (
-            ("num_hidden", num_hidden),
-            ("num_classes", num_classes),
-            ("num_features", num_features),
-        ):
-            check_positive(name, value)
+        num_hidden = check_positive("num_hidden", num_hidden)
+        num_classes = check_positive("num_classes", num_classes)
+        num_features = check_positive("num_features", num_features)
         if init not in ("keras", "2019"):
             raise ValueError(f"init is {init!r}: use 'keras' or '2019'")
         super().__init__(**kwargs)
-        self.num_hidden, self.num_classes, self.num_features = (
-            int(num_hidden),
-            int(num_classes),
-            int(num_features),
-        )
+        self.num_hidden, self.num_classes, self.num_features = num_hidden, num_classes, num_features
         self.init = init
         normal = keras.initializers.RandomNormal(stddev=1.0) if init == "2019" else None
         self.lstm = LSTM(num_hidden, name="lstm", dtype=self.dtype_policy)

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .checks import check_positive
+from .checks import check_function, check_positive, check_seed
 from .data import Split
-from .watchers import Printing, ProgressBar
+from .watchers import Printing, ProgressBar, Watcher
 
 STEPS_PER_CALL = 50
 
@@ -78,11 +78,12 @@ def train(model, split, steps=5000, batch_size=128, seed=0, optimizer=None, comp
     the same weights, bit for bit. Each call begins at batch 0 with a new optimizer. Raises ``TypeError`` or
     ``ValueError`` for arguments that cannot be trained with, before any work; each watcher names its own errors.
     """
-    check_arguments(model, split, steps, batch_size, optimizer)
+    steps, batch_size, seed = check_positive("steps", steps), check_positive("batch_size", batch_size), check_seed(seed)
+    check_arguments(model, split, optimizer, compute, watchers)
     if optimizer is None:
         optimizer = keras.optimizers.Adam(learning_rate=0.001)
     optimizer.build(model.trainable_variables)
-    run = Run(model, split, int(steps), int(batch_size), int(seed), optimizer, compute)
+    run = Run(model, split, steps, batch_size, seed, optimizer, compute)
     take_steps_watched(run, [Printing(), ProgressBar()] if watchers is None else watchers)
     optimizer.finalize_variable_values(model.trainable_variables)
     gc.collect()  # a graph is a circle of references: without this it stays for minutes
@@ -145,10 +146,11 @@ def update(optimizer, gradients, variables):
         tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
 
 
-def check_arguments(model, split, steps, batch_size, optimizer):
+def check_arguments(model, split, optimizer, compute, watchers):
     """Raise ``TypeError`` or ``ValueError``, with the remedy, for what ``train`` cannot work with."""
-    check_positive("steps", steps)
-    check_positive("batch_size", batch_size)
+    check_function("compute", compute)
+    if not isinstance(watchers, list | tuple | None) or not all(isinstance(one, Watcher) for one in watchers or ()):
+        raise TypeError(f"watchers are {watchers!r}: give a list of them, such as [lstm_mnist.Printing()]")
     if not tf.executing_eagerly():
         raise ValueError("eager execution is switched off: take tf.compat.v1.disable_eager_execution() out")
     if not hasattr(split, "batches"):
@@ -159,6 +161,10 @@ def check_arguments(model, split, steps, batch_size, optimizer):
     if not hasattr(model, "check"):
         raise TypeError(
             f"model is a {type(model).__name__}: give an lstm_mnist.LSTMClassifier; other Keras models train with fit"
+        )
+    if model.losses:
+        raise ValueError(
+            "the model has losses of its own, a regularizer's perhaps, which this loop leaves out: use fit"
         )
     model.check(np.zeros((1, *split.shape), np.uint8), [split.largest_label])
     if optimizer is None:

@@ -18,8 +18,7 @@ class Watcher:
     """
 
     def __init__(self, every):
-        check_positive("every", every)
-        self.every = every
+        self.every = check_positive("every", every)
 
     def begin(self, run):
         pass

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import lstm_mnist
 from lstm_mnist.better.distortions import on_changed
@@ -161,6 +164,58 @@ def test_a_shard_lost_in_mid_training_is_named(shards):
     (shards.folder / "digits-00000-of-00003.tfrecord").unlink()
     with pytest.raises(lstm_mnist.DataError, match=r"digits-00000-of-00003\.tfrecord is missing"):
         lstm_mnist.train(small_model(), shards, 20, 100, watchers=())
+
+
+def test_a_copy_in_its_siblings_place_or_a_file_of_another_writing_is_named(split, shards, tmp_path):
+    other = write_shards(tmp_path / "other", [(255 - split.images, split.labels)], shards=3)
+    name = "digits-00002-of-00003.tfrecord"
+    for stranger in (shards.folder / "digits-00001-of-00003.tfrecord", other.folder / name):
+        shutil.copy(stranger, shards.folder / name)
+        with pytest.raises(lstm_mnist.DataError, match=f"{name} does not begin with the digits written there"):
+            Shards(shards.folder)
+
+
+def test_an_index_edited_by_hand_is_refused(shards):
+    path = shards.folder / "shards.json"
+    index = json.loads(path.read_text())
+    elsewhere = {f"../{name}": file for name, file in index["files"].items()}
+    for key, value in {"shape": [14, 56], "total": 1001, "largest_label": 3, "files": elsewhere}.items():
+        path.write_text(json.dumps(index | {key: value}))
+        with pytest.raises(lstm_mnist.DataError, match=r"shards\.json cannot be read .*changed after the writing"):
+            Shards(shards.folder)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@given(st.data())
+def test_any_changed_byte_is_refused_or_changes_nothing(tmp_path_factory, data):
+    images = np.random.default_rng(0).integers(0, 256, (12, 3, 4), np.uint8)
+    folder = tmp_path_factory.mktemp("any") / "shards"
+    write_shards(folder, [(images, np.arange(12))], shards=2)
+    path = data.draw(st.sampled_from(sorted(folder.iterdir())))
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    try:
+        shards = Shards(folder)
+        shards.check()
+    except lstm_mnist.DataError:
+        return
+    found, labels = read(shards, 1, batch_size=12)
+    np.testing.assert_array_equal(found[np.argsort(labels)], images)
+    np.testing.assert_array_equal(np.sort(labels), np.arange(12))
+
+
+@settings(max_examples=8, deadline=None, derandomize=True, database=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 7), st.integers(1, 30), st.integers(0, 99))
+def test_every_digit_comes_once_however_it_is_dealt(tmp_path_factory, sizes, number, buffer, seed):
+    images = np.arange(sum(sizes) * 4, dtype=np.uint8).reshape(-1, 2, 2)
+    labels = np.arange(len(images)) % 256
+    cuts = np.cumsum(sizes)[:-1]
+    folder = tmp_path_factory.mktemp("dealt") / "shards"
+    write_shards(folder, list(zip(np.split(images, cuts), np.split(labels, cuts), strict=True)), number)
+    found, answers = read(Shards(folder, buffer), 1, batch_size=len(images), seed=seed)
+    np.testing.assert_array_equal(found[np.argsort(answers)], images)
+    np.testing.assert_array_equal(np.sort(answers), labels)
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", json.dumps({"version": 2, "digits": 3})])

@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
+from ..checks import check_function, check_images, check_number, check_whole
 from ..training import compute_gradients
 
 BEND_POINTS = 5  # a bend is drawn at 5 x 5 points and smooth in between
@@ -17,7 +19,8 @@ def distort(images, seed, amount=1.0, degrees=12.0, scale=0.12, shear=0.2, shift
     change of size as a share, ``shear`` the largest slant in columns a row, ``shift`` the largest shift in pixels, and
     ``bend`` the standard deviation of a bend's points in pixels. ``amount`` scales all of them; 0 changes nothing.
     """
-    pixels = tf.cast(images, tf.float32) / (255 if images.dtype == tf.uint8 else 1)
+    sizes = {"amount": amount, "degrees": degrees, "scale": scale, "shear": shear, "shift": shift, "bend": bend}
+    pixels, seed = _checked(images, seed, sizes)
     batch, rows, columns = tf.unstack(tf.shape(pixels))
     draws = amount * tf.random.stateless_uniform([6, batch, 1, 1], seed, -1, 1)
     angle, slant = draws[0] * degrees * math.pi / 180, draws[1] * shear
@@ -35,17 +38,35 @@ def distort(images, seed, amount=1.0, degrees=12.0, scale=0.12, shear=0.2, shift
 def disturb(images, seed, noise=0.3, missing_rows=4):
     """Noise in one half of the images, missing rows in one half, each half drawn by itself: float32 of the same shape.
 
-    ``images`` ``[batch, rows, columns]`` are float in 0..1, ``seed`` is two integers. ``noise`` is the largest standard
-    deviation of the noise, each image's own is drawn evenly below it. ``missing_rows`` neighbouring rows become 0.
+    ``images`` and ``seed`` are as in ``distort``. ``noise`` is the largest standard deviation of the noise, each
+    image's own is drawn evenly below it. ``missing_rows`` neighbouring rows become 0.
     """
-    batch, rows, _ = tf.unstack(tf.shape(images))
+    missing_rows = check_whole("missing_rows", missing_rows, 0, 1000)
+    pixels, seed = _checked(images, seed, {"noise": noise})
+    batch, rows, _ = tf.unstack(tf.shape(pixels))
     draws = tf.random.stateless_uniform([3, batch, 1, 1], seed)
     strength = noise * tf.maximum(2 * draws[0] - 1, 0)
-    noisy = tf.clip_by_value(images + strength * tf.random.stateless_normal(tf.shape(images), seed), 0, 1)
+    noisy = tf.clip_by_value(pixels + strength * tf.random.stateless_normal(tf.shape(pixels), seed), 0, 1)
     first = tf.floor(draws[1] * tf.cast(rows - missing_rows + 1, tf.float32))
     below = tf.cast(tf.range(rows), tf.float32)[:, None] - first
     missing = (below >= 0) & (below < missing_rows) & (draws[2] < 0.5)
     return tf.where(missing, 0.0, noisy)
+
+
+def _checked(images, seed, sizes):
+    """Pixels in 0..1 and a seed that TensorFlow takes; ``ValueError`` for others, and for ``sizes`` that are none.
+
+    In a graph no value is known yet, and nothing is looked at.
+    """
+    if tf.executing_eagerly():
+        check_images(images)
+        for name, value in sizes.items():
+            check_number(name, value.numpy() if tf.is_tensor(value) else value, most=1000, zero=True)
+        whole = np.asarray(seed)
+        if whole.shape != (2,) or whole.dtype.kind not in "iu":
+            raise ValueError(f"seed is {seed!r}: give two whole numbers, such as [0, 1]")
+        seed = whole.astype(np.int64)
+    return tf.cast(images, tf.float32) / (255 if images.dtype == tf.uint8 else 1), seed
 
 
 def _read_between(pixels, y, x):
@@ -72,6 +93,7 @@ def on_changed(change, compute=compute_gradients):
 
     ``change`` maps uint8 images ``[batch, rows, columns]`` to uint8, or float in 0..1, of the same shape.
     """
+    check_function("change", change)
 
     def compute_on_changed(model, images, labels, n):
         return compute(model, change(images, n), labels, n)

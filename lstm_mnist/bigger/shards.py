@@ -36,9 +36,11 @@ def write_shards(folder, batches, shards=10):
         beside.mkdir()
         index = _write_files([str(beside / name) for name in names], _pairs(batches))
         digits = [len(range(k, index["total"], shards)) for k in range(shards)]  # dealt in turn
-        sizes = [(beside / name).stat().st_size for name in names]
-        files = {name: {"digits": n, "bytes": size} for name, n, size in zip(names, digits, sizes, strict=True)}
-        (beside / INDEX).write_text(json.dumps(index | {"files": files}, indent=1))
+        index["files"] = {
+            name: {"digits": n, "bytes": (beside / name).stat().st_size, "begin": _begin(beside / name)}
+            for name, n in zip(names, digits, strict=True)
+        }
+        (beside / INDEX).write_text(json.dumps(index | {"seal": _seal(index)}, indent=1))
     return Shards(folder)
 
 
@@ -60,7 +62,7 @@ def _write_files(paths, pairs):
         for images, labels in pairs:
             check_images(images)
             check_labels(labels, len(images), MAX_CLASSES)
-            shape = shape or images.shape[1:]
+            shape = shape or tuple(images.shape[1:])
             if images.dtype != np.uint8 or images.shape[1:] != shape:
                 raise ValueError(f"a batch holds {images.dtype} {images.shape[1:]}, not uint8 {shape}")
             pixels = np.asarray(images).reshape(len(images), -1)
@@ -74,11 +76,36 @@ def _write_files(paths, pairs):
     return {"shape": shape, "total": total, "largest_label": largest, "checksum": checksum}
 
 
+def _begin(path):
+    """The checksum of a file's first digits, which tells it from its siblings and from files of another writing."""
+    with path.open("rb") as file:
+        return zlib.crc32(file.read(65_536))
+
+
+def _seal(index):
+    return zlib.crc32(json.dumps(index).encode())
+
+
+def _check_file(path, expected, number):
+    if not path.is_file():
+        raise DataError(f"{path} is missing, one of {number} shards: {REMEDY}")
+    if path.stat().st_size != expected["bytes"]:
+        raise DataError(f"{path} has {path.stat().st_size} bytes instead of {expected['bytes']}: {REMEDY}")
+    try:
+        if _begin(path) != expected["begin"]:
+            raise DataError(
+                f"{path} does not begin with the digits written there: it is damaged or another file; {REMEDY}"
+            )
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error}): {REMEDY}") from error
+
+
 class Shards:
     """A folder that ``write_shards`` made, a split that ``train`` takes. ``len`` is the number of digits.
 
     ``files`` says of each file by name how many ``digits`` and ``bytes`` it has. Raises ``DataError`` with the name of
-    a file that is missing, cut short or damaged. ``buffer`` digits at a time are held in memory and shuffled.
+    a file that is missing, cut short, damaged or another one.
+    ``buffer`` digits at a time are held in memory and shuffled.
     """
 
     def __init__(self, folder, buffer=10_000):
@@ -86,16 +113,14 @@ class Shards:
         path = self.folder / INDEX
         try:
             index = json.loads(path.read_text())
+            if index.pop("seal") != _seal(index):
+                raise ValueError("it was changed after the writing")
             self.shape, self.largest_label = tuple(index["shape"]), index["largest_label"]
             self.total, self.checksum, self.files = index["total"], index["checksum"], index["files"]
-            promised = {self.folder / name: file["bytes"] for name, file in self.files.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(f"{path} cannot be read ({error!r}): {REMEDY}, into another folder") from error
-        for path, size in promised.items():
-            if not path.is_file():
-                raise DataError(f"{path} is missing, one of {len(promised)} shards: {REMEDY}")
-            if path.stat().st_size != size:
-                raise DataError(f"{path} has {path.stat().st_size} bytes instead of {size}: {REMEDY}")
+        for name, file in self.files.items():
+            _check_file(self.folder / name, file, len(self.files))
         self._place = None
 
     def __len__(self):

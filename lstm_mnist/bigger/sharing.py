@@ -137,7 +137,7 @@ def logical_cpus(count=2):
 
     Raises ``RuntimeError`` after TensorFlow's first operation: devices cannot be changed any more then.
     """
-    check_positive("count", count)
+    count = check_positive("count", count)
     cpu = tf.config.list_physical_devices("CPU")[0]
     try:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
