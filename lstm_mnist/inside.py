@@ -71,7 +71,7 @@ def beliefs(model, images, open_gates=()):
     """What the model would answer after each row: softmax probabilities float32 ``[n, time_steps, num_classes]``."""
     images = np.asarray(images)
     check_images(images)
-    parts = np.array_split(images, max(len(images) // 100, 1))
+    parts = np.array_split(images, max(len(images) // 500, 1))
     return np.concatenate([tf.nn.softmax(trace(model, part, open_gates).logits) for part in parts])
 
 
