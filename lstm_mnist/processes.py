@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -85,10 +86,12 @@ class Child:
 def end_with_parent():
     """End this process, which takes no orders, when the one that started it ends: its standard input ends then.
 
-    On Linux the system ends it, even while Python is held up; only a parent that ended before is left to the input.
+    On Linux the system ends it, even while Python is held up, and a parent that ended before is noticed here.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if select.select([sys.stdin], [], [], 0)[0]:  # nobody gives orders, so this is the end of the input
+            os._exit(1)
 
     def watch():
         sys.stdin.read()
