@@ -143,6 +143,11 @@ def dropout():
     return _in_a_row(LSTM(128), keras.layers.Dropout(0.2))
 
 
+def recurrent_dropout():
+    """The LSTM; in training a fifth of h, the same at each row, is kept from each of the next row's gates."""
+    return _in_a_row(LSTM(128, recurrent_dropout=0.2))
+
+
 class SoftmaxTwice(LSTMClassifier):
     """The LSTM with a fault of notebook 03: in training it gives probabilities, and the loss applies softmax again."""
 

@@ -151,6 +151,7 @@ RECIPES = {
     "softmax_twice": Recipe(lambda: networks.SoftmaxTwice(init="2019")),
     "rnn": replace(QUICK, make_model=RNNClassifier),
     "dropout": replace(QUICK, make_model=networks.dropout),
+    "recurrent_dropout": replace(QUICK, make_model=networks.recurrent_dropout),
     "gru": replace(QUICK, make_model=networks.gru),
     "logistic_regression": replace(QUICK, make_model=networks.logistic_regression),
     "mlp": replace(QUICK, make_model=networks.mlp),
