@@ -47,6 +47,40 @@ def compute_gradients(model, images, labels, n):
     return gradients, loss, accuracy
 
 
+def make_train_steps(model, optimizer, batch_shape, compute=compute_gradients):
+    """A compiled function that takes one step a batch; ``compute`` is that of ``train``.
+
+    Maps uint8 images ``[batches, *batch_shape]`` and labels ``[batches, batch]``, any number of batches, to float32
+    ``[batches, 3]``: each step's loss, accuracy and gradient norm, before its update.
+    """
+
+    @tf.function
+    def train_steps(images, labels):
+        batches = tf.shape(images)[0]
+        measured = tf.TensorArray(tf.float32, size=batches)
+        for k in tf.range(batches):
+            n = tf.convert_to_tensor(optimizer.iterations)  # counts on from call to call
+            gradients, loss, accuracy = compute(model, images[k], labels[k], n)
+            update(optimizer, gradients, model.trainable_variables)
+            norm = tf.linalg.global_norm(gradients)
+            seen = [tf.cast(value, tf.float32) for value in (loss, accuracy, norm)]
+            measured = measured.write(k, tf.stack(seen))
+        return measured.stack()
+
+    return train_steps.get_concrete_function(
+        tf.TensorSpec([None, *batch_shape], tf.uint8), tf.TensorSpec([None, batch_shape[0]], tf.uint8)
+    )
+
+
+def update(optimizer, gradients, variables):
+    """Let the optimizer move the weights: its ``apply_gradients``."""
+    pairs = zip(gradients, variables, strict=True)
+    if tf.distribute.has_strategy():
+        optimizer.apply_gradients(pairs)
+    else:  # outside of replicas: else it adds up over devices, and that holds the graph for good
+        tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
+
+
 @dataclass
 class Run:
     """A training under way: what ``train`` was given, and how far it is. This is what a watcher looks at."""
@@ -110,40 +144,6 @@ def take_steps_watched(run, watchers):
     finally:
         for watcher in watchers:
             watcher.end(run)
-
-
-def make_train_steps(model, optimizer, batch_shape, compute=compute_gradients):
-    """A compiled function that takes one step a batch; ``compute`` is that of ``train``.
-
-    Maps uint8 images ``[k, *batch_shape]`` and labels ``[k, batch]``, for any ``k``, to float32 ``[k, 3]``: each
-    step's loss, accuracy and gradient norm, before its update.
-    """
-
-    @tf.function
-    def train_steps(images, labels):
-        steps = tf.shape(images)[0]
-        measured = tf.TensorArray(tf.float32, size=steps)
-        for k in tf.range(steps):
-            n = tf.convert_to_tensor(optimizer.iterations)
-            gradients, loss, accuracy = compute(model, images[k], labels[k], n)
-            update(optimizer, gradients, model.trainable_variables)
-            norm = tf.linalg.global_norm(gradients)
-            seen = [tf.cast(value, tf.float32) for value in (loss, accuracy, norm)]
-            measured = measured.write(k, tf.stack(seen))
-        return measured.stack()
-
-    return train_steps.get_concrete_function(
-        tf.TensorSpec([None, *batch_shape], tf.uint8), tf.TensorSpec([None, batch_shape[0]], tf.uint8)
-    )
-
-
-def update(optimizer, gradients, variables):
-    """Keras's ``apply_gradients``; on one device without its sum over devices, which would hold the graph for good."""
-    pairs = zip(gradients, variables, strict=True)
-    if tf.distribute.has_strategy():
-        optimizer.apply_gradients(pairs)
-    else:
-        tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
 
 
 def check_arguments(model, split, optimizer, compute, watchers):
