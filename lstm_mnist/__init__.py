@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import warnings
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # read at import; not on by default on every CPU
@@ -37,12 +38,21 @@ if backend != "tensorflow":
 if "tensorflow" not in sys.modules:
     _import_tensorflow_quietly()
 
+import keras
+
 from .checkpoints import Checkpoints
 from .data import MNIST, DataError, Split, load_idx, load_mnist
 from .lstm import LSTM, LSTMClassifier
 from .pretrained import load_pretrained, pretrained_recipe, save_pretrained
 from .training import History, compute_gradients, loss_and_accuracy, train
 from .watchers import Printing, ProgressBar, TensorBoard
+
+if keras.config.floatx() != "float32":
+    warnings.warn(
+        f"Keras computes in {keras.config.floatx()} here, the notebooks in float32: "
+        "take the floatx line out of ~/.keras/keras.json, or call keras.config.set_floatx('float32')",
+        stacklevel=2,
+    )
 
 ROOMS = ("better", "bigger", "checkpoints", "drawing", "evaluation", "exercises", "faster", "inside", "pad", "plots")
 

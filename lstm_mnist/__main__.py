@@ -15,6 +15,7 @@ from .commands.search import search
 from .commands.timings import timings
 from .commands.weights import SEEDS, weights
 from .commands.workers import workers
+from .files import DataError
 from .pretrained import WEIGHTS_FOLDER
 
 ROOT = Path(__file__).parents[1]
@@ -50,8 +51,10 @@ def main(words=None):
     command = commands.add_parser("predict", help="read pictures of one digit each: a folder, or one (seconds)")
     command.add_argument("folder")
     command.add_argument("--weights", default="best", help="name of the shipped weights")
-    arguments = parser.parse_args(words)
-    run(arguments)
+    try:
+        run(parser.parse_args(words))
+    except DataError as error:
+        raise SystemExit(str(error)) from error
 
 
 def add_places(command, kept, required=False):

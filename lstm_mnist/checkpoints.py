@@ -12,7 +12,8 @@ from .checks import check_path
 from .files import all_or_nothing, read_npz
 from .watchers import Watcher
 
-VERSION = 1  # of the file
+VERSION = 2  # of the file
+OF_KERAS = ("name", "autocast", "built", "compiled", "loss", "stop_training")  # they change no result of ``train``
 
 
 class Checkpoints(Watcher):
@@ -60,9 +61,8 @@ class Checkpoints(Watcher):
         theirs, history = json.loads(str(kept["settings"])), kept["history"]
         for key, value in self.settings.items():
             if theirs.get(key) != value:
-                raise ValueError(
-                    f"{self.path} holds a run with {key} = {theirs.get(key)}, this one has {value}: {remedy}"
-                )
+                place, then, now = _difference(key, theirs.get(key), value)
+                raise ValueError(f"{self.path} holds a run with {place} = {then}, this one has {now}: {remedy}")
         if len(history) > run.steps:
             raise ValueError(f"{self.path} is already at step {len(history)}: ask for more than steps={run.steps}")
         variables = _variables(run)
@@ -77,14 +77,36 @@ def settings_of(run):
     return {
         "version": VERSION,
         "model": [[list(variable.shape), str(variable.dtype), variable.trainable] for variable in model.variables],
-        "layers": [[type(layer).__name__, layer.dtype_policy.name] for layer in model.layers],
-        "arithmetic": [layer.implementation for layer in model.layers if hasattr(layer, "implementation")],
+        "layers": _layers(model),
         "optimizer": optimizer.get_config() | {"name": type(optimizer).__name__},
         "data": run.split.fingerprint(),
         "batch_size": run.batch_size,
         "seed": run.seed,
         "compute": describe(run.compute),
     }
+
+
+def _layers(layer):
+    """What a layer or model makes of its weights: its class, and its settings or what its own layers are.
+
+    Names are left out, which Keras counts up. Of a model of several layers, its own plain attributes are its settings.
+    """
+    kind = type(layer).__name__
+    if not getattr(layer, "layers", None):
+        return [kind, layer.get_config() | {"name": None}]
+    plain = {key: value for key, value in vars(layer).items() if isinstance(value, int | float | str | tuple)}
+    own = {key: value for key, value in plain.items() if key[0] != "_" and key not in OF_KERAS}
+    return [kind, own, *map(_layers, layer.layers)]
+
+
+def _difference(place, theirs, ours):
+    """The innermost place in which two descriptions differ, by its names, and what each holds there."""
+    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        theirs, ours = dict(enumerate(theirs)), dict(enumerate(ours))
+    if not (isinstance(theirs, dict) and isinstance(ours, dict)):
+        return place, theirs, ours
+    key = next(key for key in theirs | ours if theirs.get(key) != ours.get(key))
+    return _difference(f"{place} {key}", theirs.get(key), ours.get(key))
 
 
 def describe(value):

@@ -214,7 +214,7 @@ def read_picture(file):
 
 
 def _open_grey(file):
-    """The picture on white paper, grey, at most 280 pixels a side, upright."""
+    """The picture, grey, at most 280 pixels a side, upright; on white paper, or black where that leaves nothing."""
     try:
         with Image.open(file) as opened:
             if opened.width * opened.height > MOST_PIXELS:
@@ -222,7 +222,11 @@ def _open_grey(file):
             picture = ImageOps.contain(ImageOps.exif_transpose(opened).convert("RGBA"), (PAD_SIZE, PAD_SIZE))
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{file} is no picture that can be read ({error}): give a PNG or JPEG file") from error
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("L")
+    on_white, on_black = (
+        Image.alpha_composite(Image.new("RGBA", picture.size, paper), picture).convert("L")
+        for paper in ("white", "black")
+    )
+    return on_black if on_white.getextrema()[0] > 255 - FAINTEST_PEN else on_white
 
 
 def _sides(picture):

@@ -166,6 +166,8 @@ def check_arguments(model, split, optimizer, compute, watchers):
         raise ValueError(
             "the model has losses of its own, a regularizer's perhaps, which this loop leaves out: use fit"
         )
+    if not model.trainable_variables:
+        raise ValueError("the model has no weights to train: set trainable = True for some of its layers")
     model.check(np.zeros((1, *split.shape), np.uint8), [split.largest_label])
     if optimizer is None:
         return

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import lstm_mnist
+from lstm_mnist.better import networks
 from lstm_mnist.better.distortions import distort, on_changed
 from lstm_mnist.checkpoints import describe
+from lstm_mnist.inside import OneTanhClassifier, OpenGateClassifier
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,16 @@ def distort_by(images, n, degrees):
 def frozen():
     model = small_model()
     model.output_layer.trainable = False
+    return model
+
+
+def shows_c():
+    return OneTanhClassifier(num_hidden=4, num_features=6)
+
+
+def relu():
+    model = small_model()
+    model.lstm.cell.activation = keras.activations.relu
     return model
 
 
@@ -119,7 +131,9 @@ def test_what_is_in_the_folder_stays_and_one_that_cannot_be_is_named(split, tmp_
     [
         ({"compute": change(5)}, "run with compute"),
         ({"model": frozen}, "run with model"),
-        ({"model": row_after_row}, "run with arithmetic"),
+        ({"model": row_after_row}, "layers 2 1 implementation = fast, this one has plain"),
+        ({"model": shows_c}, "layers 0 = LSTMClassifier, this one has OneTanhClassifier"),
+        ({"model": relu}, "activation = tanh, this one has relu"),
         ({"model": functools.partial(small_model, dtype="mixed_bfloat16")}, "run with layers"),
         ({"model": functools.partial(small_model, dtype="float64")}, "run with model"),
         ({"seed": 1}, "run with seed"),
@@ -136,6 +150,21 @@ def test_any_other_setting_is_refused_before_a_weight_moves(folder, split, setti
         train_in(folder, split, 8, model, **made)
     for now, then in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+def test_other_open_gates_are_another_run_and_layers_within_layers_are_looked_at(split, tmp_path):
+    def opened(gate):
+        return OpenGateClassifier(gate, num_hidden=4, num_features=6)
+
+    def sided(activation):
+        layers = [keras.Input((6, 6)), keras.layers.Flatten(), keras.layers.Dense(4, activation)]
+        return networks.Neighbour(keras.Sequential([*layers, keras.layers.Dense(10)]))
+
+    for make, first, other in ((opened, "f", "o"), (sided, "relu", "tanh")):
+        train_in(tmp_path / first, split, 2, make(first))
+        train_in(tmp_path / first, split, 4, make(first))
+        with pytest.raises(ValueError, match=f"= {first}, this one has {other}"):
+            train_in(tmp_path / first, split, 6, make(other))
 
 
 def test_a_run_on_changed_images_goes_on_with_the_same_change_alone(split, tmp_path):

@@ -23,6 +23,7 @@ def tf_config(workers=("127.0.0.1:1", "127.0.0.1:2"), index=0):
         ('{"cluster": {"worker": ["a:1"]}}', "'task'"),
         (tf_config(["a"]), "not enough values"),
         (tf_config(["a:x"]), "invalid literal .*'x'"),
+        (tf_config(["a:99999"]), "port is 99999: use a whole number from 1 to 65535"),
         (tf_config(index=2), "task index 2 among 2 workers"),
         (tf_config(index=-1), "task index -1"),
     ],

@@ -54,6 +54,12 @@ def test_results_take_the_place_of_tracked_ones_only_where_asked(words, tracked,
     assert "in place of" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", [["weights", "2019", "--data"], ["predict"]])
+def test_data_that_are_not_there_are_named_without_a_traceback(words, tmp_path):
+    with pytest.raises(SystemExit, match=r"nowhere .*(put the four IDX files|give a folder with pictures)"):
+        commands.main([*words, str(tmp_path / "nowhere")])
+
+
 def test_a_folder_and_keep_exclude_each_other(called, capsys):
     with pytest.raises(SystemExit):
         commands.main(["weights", "quick", "--keep", "--folder", "x"])

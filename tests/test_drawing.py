@@ -175,9 +175,10 @@ def test_any_kind_of_png_gives_the_same_digit(model, tmp_path, mode):
     assert predict_probabilities(model, image[None]).argmax() == 7
 
 
-def test_ink_on_transparent_paper_is_found(model, tmp_path):
+@pytest.mark.parametrize("colour", ["black", "white", "red"])
+def test_ink_on_transparent_paper_is_found(model, tmp_path, colour):
     alpha = Image.fromarray(rasterise(SEVEN.strokes))
-    picture = Image.new("RGBA", alpha.size, "black")
+    picture = Image.new("RGBA", alpha.size, colour)
     picture.putalpha(alpha)
     picture.save(tmp_path / "seven.png")
     image = to_mnist(read_picture(tmp_path / "seven.png"))

@@ -22,6 +22,7 @@ from PIL import Image
 
 import lstm_mnist
 from lstm_mnist import data, drawing, pretrained
+from lstm_mnist.bigger import shards
 
 LONG = os.environ.get("LONG_TESTS") == "1"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL, fork or file size limits")
@@ -108,6 +109,13 @@ def test_a_full_disk_keeps_the_old_weights_file(tmp_path, size):
         lstm_mnist.save_pretrained(model, path, {})
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["mine.npz"]
+
+
+@posix
+def test_a_full_disk_leaves_no_shards(split, tmp_path):
+    with room_for(20_000), pytest.raises(OSError, match=r"new cannot be written .*too large.*make room"):
+        shards.write_shards(tmp_path / "new", [(split.images, split.labels)], 2)
+    assert not list(tmp_path.iterdir())
 
 
 # Damaged

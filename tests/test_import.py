@@ -23,6 +23,13 @@ def test_an_operation_has_as_many_cores_as_the_reader_says(monkeypatch):
     assert run("quiet_import.py") == (0, "2 0\n", "")
 
 
+def test_another_float_type_for_everything_is_said_in_one_line(tmp_path, monkeypatch):
+    (tmp_path / "keras.json").write_text('{"floatx": "float64"}')
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    child = subprocess.run([sys.executable, "-c", "import lstm_mnist"], capture_output=True, text=True)
+    assert "Keras computes in float64 here, the notebooks in float32: take the floatx line out" in child.stderr
+
+
 def test_import_gives_the_error_output_back_where_python_has_none():
     assert run("import_without_stderr.py", "absent") == (0, "lstm_mnist\n", "still there")
 

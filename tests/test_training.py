@@ -95,6 +95,17 @@ def test_data_that_does_not_fit_the_model_is_named(split):
         lstm_mnist.train(small_model(num_classes=5), split, 5)
 
 
+def test_a_model_with_nothing_to_train_or_with_losses_of_its_own_is_named(split):
+    model = small_model()
+    model.trainable = False
+    with pytest.raises(ValueError, match="no weights to train: set trainable = True"):
+        lstm_mnist.train(model, split, 5)
+    model.trainable = True
+    model.output_layer.kernel.regularizer = keras.regularizers.L2(0.1)
+    with pytest.raises(ValueError, match="losses of its own"):
+        lstm_mnist.train(model, split, 5)
+
+
 def test_on_changed_changes_what_batch_n_shows_and_only_that(split):
     seen = []
 

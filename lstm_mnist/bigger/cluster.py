@@ -8,7 +8,7 @@ import time
 
 import tensorflow as tf
 
-from ..checks import check_number
+from ..checks import check_number, check_whole
 
 DAY = 24 * 3600
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
@@ -51,7 +51,7 @@ def read_tf_config():
         config = json.loads(text)
         index = config["task"]["index"]
         pairs = [worker.rsplit(":", 1) for worker in config["cluster"]["worker"]]
-        workers = [(host, int(port)) for host, port in pairs]
+        workers = [(host, check_whole("port", int(port), 1, 65_535)) for host, port in pairs]
         if index not in range(len(workers)):
             raise ValueError(f"task index {index} among {len(workers)} workers")
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -34,7 +34,10 @@ def write_shards(folder, batches, shards=10):
     names = [f"digits-{k:05d}-of-{shards:05d}.tfrecord" for k in range(shards)]
     with all_or_nothing(folder) as beside:
         beside.mkdir()
-        index = _write_files([str(beside / name) for name in names], _pairs(batches))
+        try:
+            index = _write_files([str(beside / name) for name in names], _pairs(batches))
+        except (tf.errors.OutOfRangeError, tf.errors.ResourceExhaustedError) as error:  # no room for a file
+            raise OSError(error.message) from error
         digits = [len(range(k, index["total"], shards)) for k in range(shards)]  # dealt in turn
         index["files"] = {
             name: {"digits": n, "bytes": (beside / name).stat().st_size, "begin": _begin(beside / name)}

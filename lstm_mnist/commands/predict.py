@@ -3,16 +3,13 @@
 import csv
 import sys
 
-from .. import DataError, load_pretrained
+from .. import load_pretrained
 from ..bigger.export import predict_folder
 
 
 def predict(folder, name):
     """A line of CSV for each picture of ``folder``; what cannot be read is named on the error output."""
-    try:
-        rows = predict_folder(load_pretrained(name), folder)
-    except DataError as error:
-        raise SystemExit(str(error)) from error
+    rows = predict_folder(load_pretrained(name), folder)
     table = csv.writer(sys.stdout, lineterminator="\n")
     table.writerow(["file", "digit", "probability"])
     for file, digit, probability in rows:
