@@ -5,11 +5,13 @@ import json
 import types
 import zlib
 
+import keras
 import numpy as np
+import tensorflow as tf
 from filelock import FileLock, Timeout
 
 from .checks import check_path
-from .files import all_or_nothing, read_npz
+from .files import DataError, all_or_nothing, read_npz
 from .watchers import Watcher
 
 VERSION = 2  # of the file
@@ -58,7 +60,10 @@ class Checkpoints(Watcher):
     def _restore(self, run):
         remedy = "choose another folder, or delete this file to begin anew"
         kept = read_npz(self.path, ["settings", "history"], remedy)
-        theirs, history = json.loads(str(kept["settings"])), kept["history"]
+        try:
+            theirs, history = {**json.loads(str(kept["settings"]))}, kept["history"].reshape(-1, 3).astype(np.float32)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise DataError(f"{self.path} is no checkpoint ({error}): {remedy}") from error
         for key, value in self.settings.items():
             if theirs.get(key) != value:
                 place, then, now = _difference(key, theirs.get(key), value)
@@ -66,7 +71,11 @@ class Checkpoints(Watcher):
         if len(history) > run.steps:
             raise ValueError(f"{self.path} is already at step {len(history)}: ask for more than steps={run.steps}")
         variables = _variables(run)
-        for name, array in read_npz(self.path, variables, remedy).items():
+        arrays = read_npz(self.path, variables, remedy)
+        for name, array in arrays.items():
+            if array.shape != variables[name].shape or array.dtype.kind not in "biuf":
+                raise DataError(f"{self.path} is no checkpoint ({name} is {array.dtype} {array.shape}): {remedy}")
+        for name, array in arrays.items():
             variables[name].assign(array)
         run.done, run.measured = len(history), history
 
@@ -78,7 +87,7 @@ def settings_of(run):
         "version": VERSION,
         "model": [[list(variable.shape), str(variable.dtype), variable.trainable] for variable in model.variables],
         "layers": _layers(model),
-        "optimizer": optimizer.get_config() | {"name": type(optimizer).__name__},
+        "optimizer": _plain(optimizer) | optimizer.get_config() | {"name": type(optimizer).__name__},
         "data": run.split.fingerprint(),
         "batch_size": run.batch_size,
         "seed": run.seed,
@@ -94,9 +103,13 @@ def _layers(layer):
     kind = type(layer).__name__
     if not getattr(layer, "layers", None):
         return [kind, layer.get_config() | {"name": None}]
-    plain = {key: value for key, value in vars(layer).items() if isinstance(value, int | float | str | tuple)}
-    own = {key: value for key, value in plain.items() if key[0] != "_" and key not in OF_KERAS}
-    return [kind, own, *map(_layers, layer.layers)]
+    return [kind, _plain(layer), *map(_layers, layer.layers)]
+
+
+def _plain(thing):
+    """The plain attributes of a model or optimizer of one's own, which its configuration need not name."""
+    plain = {key: value for key, value in vars(thing).items() if isinstance(value, int | float | str | tuple)}
+    return {key: value for key, value in plain.items() if key[0] != "_" and key not in OF_KERAS}
 
 
 def _difference(place, theirs, ours):
@@ -110,26 +123,58 @@ def _difference(place, theirs, ours):
 
 
 def describe(value):
-    """What tells one function from another: its name, its code, and all values that it brings along."""
-    if isinstance(value, functools.partial):
-        return describe([value.func, value.args, value.keywords])
-    if isinstance(value, types.FunctionType):
-        code = value.__code__
-        constants = [c for c in code.co_consts if not isinstance(c, types.CodeType)]
-        brought = [cell.cell_contents for cell in value.__closure__ or ()]
-        words = [value.__qualname__, code.co_code.hex(), code.co_names]
-        return describe([*words, constants, brought, value.__defaults__])
-    if isinstance(value, dict):
-        return {str(key): describe(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [describe(item) for item in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return [list(value.shape), str(value.dtype), zlib.crc32(value.tobytes())]
+    """What tells one value from another, as JSON: of a function its code and all values it brings along or looks up."""
+    return _described(value, {})
+
+
+def _described(value, seen):
+    inner = functools.partial(_described, seen=seen)
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    return type(value).__name__
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {str(key): inner(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [inner(item) for item in value]
+    if isinstance(value, types.CodeType):
+        return inner([zlib.crc32(value.co_code), value.co_names, value.co_consts])
+    if hasattr(value, "__array__") and not isinstance(value, type):
+        array = np.asarray(value)
+        return [list(array.shape), str(array.dtype), zlib.crc32(array.tobytes())]
+    if id(value) in seen:
+        return type(value).__name__
+    seen[id(value)] = value
+    return inner([type(value).__name__, *_parts(value)])
+
+
+def _parts(value):
+    """What an object or function is made of; of what others made, the name alone."""
+    if isinstance(value, functools.partial):
+        return value.func, value.args, value.keywords
+    if isinstance(value, types.MethodType):
+        return value.__func__, value.__self__
+    if isinstance(value, tf.types.experimental.PolymorphicFunction):  # of tf.function
+        return (value.python_function,)
+    if isinstance(value, keras.layers.Layer):
+        return _layers(value), value.get_weights()
+    home = str(getattr(value, "__module__", "")).partition(".")[0]
+    name = getattr(value, "__qualname__", "")
+    known = isinstance(value, type | types.ModuleType) or not hasattr(value, "__dict__")
+    if known or home in ("tensorflow", "keras", "numpy"):
+        return (name,)
+    if isinstance(value, types.FunctionType):
+        brought = [cell.cell_contents for cell in value.__closure__ or ()]
+        names = [] if home == "lstm_mnist" else _names(value.__code__)
+        looked_up = {key: value.__globals__[key] for key in names if key in value.__globals__}
+        return name, value.__code__, value.__defaults__, value.__kwdefaults__, brought, looked_up
+    return [item for item in vars(type(value)).values() if isinstance(item, types.FunctionType)], vars(value)
+
+
+def _names(code):
+    """The names that a function and those inside it look up, in order."""
+    inside = (_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
+    return sorted({*code.co_names}.union(*inside))
 
 
 def _variables(run):

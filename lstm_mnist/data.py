@@ -61,6 +61,8 @@ class Split:
 
     def batches(self, start, stop, batch_size, seed):
         """Batches ``start … stop-1``: images uint8 ``[stop - start, batch_size, *shape]`` and labels."""
+        start = check_whole("start", start, 0, 2**63 - 1)
+        stop = check_whole("stop", stop, start + 1, 2**63 - 1)
         indices = np.stack([self.batch_indices(n, batch_size, seed) for n in range(start, stop)])
         return self.images[indices], self.labels[indices]
 

@@ -219,7 +219,11 @@ def _open_grey(file):
         with Image.open(file) as opened:
             if opened.width * opened.height > MOST_PIXELS:
                 raise ValueError(f"{opened.width} x {opened.height} pixels are more than 50 million")
+            if opened.mode[0] in "IF":  # more than 8 bits, of which Pillow would keep the darkest 256 steps alone
+                raise ValueError(f"its pixels are numbers of mode {opened.mode}: save it with 8 bits")
             picture = ImageOps.contain(ImageOps.exif_transpose(opened).convert("RGBA"), (PAD_SIZE, PAD_SIZE))
+            if 0 in picture.size:
+                raise ValueError(f"{opened.width} x {opened.height} pixels are a line")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{file} is no picture that can be read ({error}): give a PNG or JPEG file") from error
     on_white, on_black = (

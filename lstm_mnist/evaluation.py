@@ -34,7 +34,7 @@ def predict_probabilities(model, images, batch_size=1000):
     """Softmax probabilities float32 ``[n, num_classes]`` for images ``[n, rows, columns]``.
 
     ``model`` is a Keras model that gives logits; one in 16-bit arithmetic gives probabilities in float32 too. Raises
-    ``TypeError`` for anything else, ``ValueError`` for images that cannot be read.
+    ``TypeError`` for anything else, ``ValueError`` for images that cannot be read, or a model that has a softmax.
     """
     batch_size = check_positive("batch_size", batch_size)
     if not hasattr(model, "predict"):
@@ -43,6 +43,9 @@ def predict_probabilities(model, images, batch_size=1000):
     logits = keras.ops.cast(model.predict(images, batch_size=batch_size, verbose=0), "float32")
     if len(logits.shape) != 2:
         raise ValueError(f"the model answers in shape {tuple(logits.shape)}: expected logits [n, num_classes]")
+    logits = np.asarray(logits)
+    if logits.min() >= 0 and np.allclose(logits.sum(axis=1), 1, atol=1e-2):
+        raise ValueError("the model answers in probabilities: take its softmax away, it is applied here")
     return np.asarray(keras.ops.softmax(logits))
 
 

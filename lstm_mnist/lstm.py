@@ -63,6 +63,8 @@ class LSTM(keras.layers.LSTM):
     def call(self, sequences, initial_state=None, mask=None, training=False):
         if sequences.shape[1] == 0:
             raise ValueError(f"rows have shape {tuple(sequences.shape)}: give at least one row")
+        if tf.as_dtype(sequences.dtype).is_complex:
+            raise ValueError(f"rows are {tf.as_dtype(sequences.dtype).name}: give real numbers")
         sequences = tf.cast(sequences, self.compute_dtype)
         return super().call(sequences, initial_state, mask, training)
 
@@ -72,7 +74,8 @@ class LSTM(keras.layers.LSTM):
         x = tf.reverse(sequences, [1]) if self.go_backwards else sequences
         cell = self.cell
         weights = [tf.convert_to_tensor(weight) for weight in (cell.kernel, cell.recurrent_kernel, cell.bias)]
-        run = faster.lstm if self.implementation == "fast" and faster.can_run(x) else plain_lstm
+        one_each = initial_state[0].shape[0] == x.shape[0]  # not one state for all
+        run = faster.lstm if self.implementation == "fast" and one_each and faster.can_run(x) else plain_lstm
         outputs, h, c = run(x, initial_state, *weights, self.return_sequences)
         return h, outputs if self.return_sequences else h, [h, c]
 
@@ -143,7 +146,7 @@ class LSTMClassifier(keras.Model):
         return tf.cast(images, self.compute_dtype)
 
     def __call__(self, images, *args, **kwargs):
-        if isinstance(images, np.ndarray | tf.__internal__.EagerTensor):
+        if isinstance(images, np.ndarray | tf.__internal__.EagerTensor | list | tuple):
             self.check(images)
         return super().__call__(images, *args, **kwargs)
 
@@ -174,8 +177,12 @@ class LSTMClassifier(keras.Model):
             return super().predict(x, **kwargs)
 
     def _check_arrays(self, x, y=None):
-        if hasattr(x, "shape"):  # a tf.data.Dataset or generator is not run twice to be looked at
+        if hasattr(x, "shape") or isinstance(x, list | tuple):  # a dataset or generator is not run twice to be seen
             self.check(x, y)
+        elif self.jit_compile:  # XLA leaves the assertion of ``scale`` out
+            images = tf.nest.flatten(getattr(x, "element_spec", ()))[:1]
+            if not images or images[0].dtype != tf.uint8:
+                raise ValueError("jit_compile=True looks at no dataset's floats: give uint8, an array, or leave it out")
 
     def get_config(self):
         names = ("num_hidden", "num_classes", "num_features", "init")

@@ -6,7 +6,7 @@ import os
 import tensorflow as tf
 from tqdm import tqdm
 
-from .checks import check_positive
+from .checks import check_path, check_positive
 
 NAMES = ("loss", "accuracy", "gradient_norm")
 
@@ -83,7 +83,7 @@ class TensorBoard(Watcher):
             raise ImportError(
                 "TensorBoard is not installed, and TensorFlow does not bring it: pip install 'lstm-mnist[tensorboard]'"
             )
-        self.folder = str(folder)
+        self.folder = str(check_path("folder", folder))
 
     def begin(self, run):
         self.writer, self.written = tf.summary.create_file_writer(self.folder), run.done

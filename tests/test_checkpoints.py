@@ -8,10 +8,12 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import lstm_mnist
 from lstm_mnist.better import networks
 from lstm_mnist.better.distortions import distort, on_changed
+from lstm_mnist.better.recipes import Recipe
 from lstm_mnist.checkpoints import describe
 from lstm_mnist.inside import OneTanhClassifier, OpenGateClassifier
 
@@ -55,6 +57,14 @@ def change(degrees):
 
 def distort_by(images, n, degrees):
     return distort(images, [0, n], degrees=degrees)
+
+
+class Scaled(keras.optimizers.Adam):
+    """An optimizer of one's own, with a setting that its configuration does not name."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
 
 
 def frozen():
@@ -138,6 +148,7 @@ def test_what_is_in_the_folder_stays_and_one_that_cannot_be_is_named(split, tmp_
         ({"model": functools.partial(small_model, dtype="float64")}, "run with model"),
         ({"seed": 1}, "run with seed"),
         ({"optimizer": functools.partial(keras.optimizers.Adam, 0.002)}, "run with optimizer"),
+        ({"optimizer": functools.partial(Scaled, 2)}, "run with optimizer"),
     ],
     ids=lambda value: value if isinstance(value, str) else next(iter(value)),
 )
@@ -189,6 +200,44 @@ def test_functions_are_told_apart_by_code_and_by_what_they_bring_along():
     assert describe(adding(np.zeros(3))) != describe(adding(np.ones(3)))
 
 
+class Darker:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, images, n):
+        return images * self.factor
+
+    def compute(self, images, n):
+        return self(images, n)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Darker,
+        lambda number: Darker(number).compute,
+        lambda number: tf.function(lambda images, n: images * number),
+        lambda number: functools.partial(distort_by, degrees=number),
+        lambda number: eval("lambda images, *, factor=number: images * factor", {"number": number}),
+        lambda number: eval("lambda images: (lambda x: x * number)(images)", {"number": number}),
+        lambda number: eval(f"lambda images: [x * {number} for x in images]"),
+        lambda number: Recipe(changes={"degrees": number}).change(0),
+        lambda number: on_changed(keras.layers.Rescaling(tf.constant(number))),
+        lambda number: eval("lambda images: images * number", {"number": tf.constant(number)}),
+    ],
+    ids=["object", "method", "graph", "partial", "keyword", "global", "inside", "recipe", "layer", "tensor"],
+)
+def test_a_function_is_known_by_all_that_it_reads(make):
+    assert describe(make(0.5)) == describe(make(0.5)) != describe(make(0.6))
+
+
+def test_a_function_that_reads_itself_or_a_module_has_a_description():
+    def countdown(n):
+        return countdown(n - 1) if n else np.zeros(keras.config.floatx())
+
+    assert describe(countdown) == describe(countdown)
+
+
 def test_a_run_already_further_on_leaves_the_model_as_it_was(folder, split):
     model = small_model(seed=5)
     before = model.get_weights()
@@ -204,6 +253,21 @@ def test_a_checkpoint_that_lacks_a_part_is_refused(folder, split, lost):
     np.savez(folder / "run.npz", **arrays)
     with pytest.raises(lstm_mnist.DataError, match=r"run\.npz cannot be read"):
         train_in(folder, split, 8)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"settings": "{"}, {"settings": "[]"}, {"history": "text"}, {"history": [1.0]}, {"model 0": [[1.0]]}]
+)
+def test_a_checkpoint_changed_by_hand_is_refused_before_a_weight_moves(folder, split, changed):
+    with np.load(folder / "run.npz") as file:
+        arrays = dict(file)
+    np.savez(folder / "run.npz", **(arrays | changed))
+    model = small_model(seed=5)
+    before = model.get_weights()
+    with pytest.raises(lstm_mnist.DataError, match=r"run\.npz is no checkpoint"):
+        train_in(folder, split, 8, model)
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
 
 
 @pytest.mark.parametrize("name", ["run [1]", "a*b?", "100 % sure", "row\\column"])

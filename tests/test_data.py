@@ -114,6 +114,12 @@ def test_training_gets_several_batches_at_once(mnist):
     np.testing.assert_array_equal(labels, mnist.train.labels[indices])
 
 
+def test_no_batches_are_nothing_to_ask_for(mnist):
+    for start, stop, message in ((3, 3, "stop is 3"), (0, 1.5, "stop is 1.5"), (-1, 2, "start is -1")):
+        with pytest.raises(ValueError, match=message):
+            mnist.train.batches(start, stop, 8, 0)
+
+
 def test_load_idx_reads_the_same_images(idx_folder, mnist):
     splits = lstm_mnist.load_idx(idx_folder, validation_size=5)
     assert [len(split) for split in splits] == [35, 5, 10]

@@ -312,7 +312,9 @@ def test_what_is_no_picture_is_refused(tmp_path):
     (tmp_path / "page.png").write_text("<html>404</html>")
     Image.fromarray(rasterise(SEVEN.strokes)).save(tmp_path / "whole.png")
     (tmp_path / "half.png").write_bytes((tmp_path / "whole.png").read_bytes()[:300])
-    for name in ("page.png", "half.png", "missing.png", ""):
+    Image.new("L", (3, 3000), "white").save(tmp_path / "line.png")
+    Image.fromarray(np.full((99, 99), 60_000, np.uint16)).save(tmp_path / "deep.png")  # 16 bits a pixel
+    for name in ("page.png", "half.png", "line.png", "deep.png", "missing.png", ""):
         with pytest.raises(DataError, match="no picture"):
             read_picture(tmp_path / name)
 

@@ -20,6 +20,14 @@ def test_probabilities_are_the_softmax_of_the_logits():
     np.testing.assert_allclose(evaluation.predict_probabilities(model, images, batch_size=7), expected, atol=1e-5)
 
 
+def test_a_model_that_gives_probabilities_is_refused():
+    model, images = lstm_mnist.LSTMClassifier(8), lstm_mnist.load_mnist().test.images[:50]
+    with pytest.raises(ValueError, match="answers in probabilities: take its softmax away"):
+        evaluation.predict_probabilities(
+            keras.Sequential([keras.Input((28, 28), dtype="uint8"), model, keras.layers.Softmax()]), images
+        )
+
+
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float16", "float64"])
 def test_probabilities_are_float32_for_networks_of_every_precision_and_every_measure_takes_them(dtype):
     test = lstm_mnist.load_mnist().test

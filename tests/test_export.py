@@ -127,6 +127,13 @@ def test_what_is_no_network_of_the_package_is_named(model, tmp_path):
             export(other, tmp_path / "model.keras")
 
 
+def test_logits_of_an_export_in_16_bits_are_float32(tmp_path):
+    model, images = lstm_mnist.LSTMClassifier(4, dtype="mixed_float16"), np.zeros((2, 28, 28), np.uint8)
+    logits = exported_logits(export(model, tmp_path / "model.keras"), images)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, np.float32(model(images)), atol=1e-3)
+
+
 def test_images_that_an_exported_model_does_not_read_are_named(exported):
     for kind in ("model.keras", "saved_model"):
         with pytest.raises(ValueError, match=r"does not read images of \(28, 27\) pixels"):

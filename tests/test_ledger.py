@@ -29,6 +29,16 @@ def test_numbers_come_back_as_numbers_and_texts_as_texts(tmp_path):
     rows = [{"name": "2019", "seed": 0, "share": 0.1 + 0.2, "average": True, "command": 'x "y", z\n'}]
     write_table(tmp_path / "table.csv", rows)
     assert read_table(tmp_path / "table.csv") == rows
+    write_table(tmp_path / "table.csv", [{"loss": float("nan"), "most": float("inf"), "rate": 1e-05}])
+    assert repr(read_table(tmp_path / "table.csv")) == "[{'loss': nan, 'most': inf, 'rate': 1e-05}]"
+
+
+def test_a_table_without_names_has_no_run_and_a_mark_in_front_of_it_is_passed_over(tmp_path):
+    (tmp_path / "table.csv").write_text("seed\n1\n")
+    with pytest.raises(ValueError, match="no run named 'best'"):
+        read_ledger("best", tmp_path / "table.csv")
+    (tmp_path / "table.csv").write_text("\ufeffname,seed\nbest,1\n", encoding="utf-8")
+    assert read_ledger("best", tmp_path / "table.csv") == [{"name": "best", "seed": 1}]
 
 
 def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path):
@@ -37,6 +47,9 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path):
     for rows, message in (
         ([{"a": 2, "b": 3}, {"a": 3, "c": 4}], r"the columns \['a', 'c'\], the first one \['a', 'b'\]"),
         ([{"a": 2, "b": 3}, {"a": 3}], r"the columns \['a'\]"),
+        ([{"a": 2, "b": "three"}], "b is 'three', no number"),
+        ([{"a": 2, "b": None}], "b is 'None', no number"),
+        ([], "there is no row"),
     ):
         with pytest.raises(ValueError, match=message):
             write_table(path, rows)

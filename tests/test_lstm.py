@@ -150,6 +150,8 @@ def test_rows_that_cannot_be_read_are_named():
         layer(np.zeros((4, 5, 2, 1), np.float32))
     with pytest.raises(ValueError, match=r"\(4, 0, 2\): give at least one row"):
         layer(np.zeros((4, 0, 2), np.float32))
+    with pytest.raises(ValueError, match="rows are complex64: give real numbers"):
+        layer(np.zeros((4, 5, 2), np.complex64))
 
 
 def test_whole_numbers_are_read_as_keras_reads_them():
@@ -193,6 +195,12 @@ def test_an_initial_state_continues_a_sequence():
     _, h, c = layer(x[:, :10])
     for a, b in zip(layer(x[:, 10:], initial_state=[h, c]), layer(x), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_one_initial_state_serves_all_sequences():
+    ours, theirs = pair(3, 2)
+    rows, state = np.ones((4, 5, 2), np.float32), [tf.ones((1, 3)), tf.ones((1, 3))]
+    np.testing.assert_allclose(ours(rows, initial_state=state), theirs(rows, initial_state=state), atol=1e-6)
 
 
 def test_the_plain_loop_equals_keras_from_any_state():
@@ -292,6 +300,7 @@ def test_fit_evaluate_predict_save_and_load(images, tmp_path):
         (lambda x: x[:, :, :27], "rows of 27 pixels, this model reads 28"),
         (lambda x: x.reshape(4, 784), "reshape"),
         (lambda x: x[:0], "at least one"),
+        (list, "images are of type list: give a NumPy array"),
     ],
 )
 def test_bad_images_are_refused_by_every_door(images, call, change, message):
@@ -301,6 +310,16 @@ def test_bad_images_are_refused_by_every_door(images, call, change, message):
     arguments = (bad, np.zeros(len(bad), int)) if call in ("evaluate", "fit") else (bad,)
     with pytest.raises(ValueError, match=message):
         getattr(model, call)(*arguments)
+
+
+def test_under_xla_which_has_no_assertions_a_dataset_of_floats_is_refused(images):
+    model = lstm_mnist.LSTMClassifier(4)
+    model.compile(jit_compile=True)
+    dataset = tf.data.Dataset.from_tensors(images[:4, :2])
+    expected = model(images[:4, :2])
+    np.testing.assert_allclose(model.predict(dataset, verbose=0), expected, atol=1e-5)
+    with pytest.raises(ValueError, match="looks at no dataset's floats: give uint8"):
+        model.predict(dataset.map(lambda x: tf.cast(x, tf.float32)), verbose=0)
 
 
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")

@@ -91,6 +91,11 @@ def test_every_watcher_is_told_of_the_end_of_a_run_that_fails(split):
     assert other.seen == ["end"]
 
 
+def test_tensorboard_makes_no_folder_of_the_name_none():
+    with pytest.raises(TypeError, match="folder is None: give a path"):
+        lstm_mnist.TensorBoard(None)
+
+
 def test_a_watcher_that_never_looks_is_named():
     with pytest.raises(ValueError, match="every is 0"):
         lstm_mnist.Printing(every=0)

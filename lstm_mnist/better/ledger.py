@@ -1,6 +1,5 @@
 """The ledger: every long run of a recipe, one row a seed, with its command."""
 
-import ast
 import csv
 from pathlib import Path
 
@@ -17,7 +16,7 @@ def read_ledger(name, path=LEDGER):
     ``validation_accuracy`` and ``test_accuracy`` are shares of 1, ``parameters`` is how many weights the network has,
     ``seconds`` how long it trained. Raises ``ValueError`` where there is no such run.
     """
-    rows = [row for row in read_table(path) if row["name"] == name]
+    rows = [row for row in read_table(path) if row.get("name") == name]
     if not rows:
         raise ValueError(f"{path} has no run named {name!r}: make it with `make weights`")
     return rows
@@ -30,7 +29,7 @@ def read_table(path):
     """
     line = 0
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8-sig") as file:  # a mark of Excel's in front is none of ours
             reader = csv.DictReader(file, strict=True)
             rows = []
             for row in reader:
@@ -46,15 +45,24 @@ def _value(column, text):
         raise ValueError("it has more or fewer values than there are columns")
     if column in TEXTS:
         return text
-    value = ast.literal_eval(text)
-    if not isinstance(value, int | float):
-        raise ValueError(f"{column} is {text!r}, no number")
-    return value
+    if text in ("True", "False"):
+        return text == "True"
+    try:
+        return float(text) if set(text) & set(".en") else int(text)
+    except ValueError:
+        raise ValueError(f"{column} is {text!r}, no number") from None
 
 
 def write_table(path, rows):
-    """Write ``rows``, at least one dict, as the CSV file ``path``, all or nothing; ``ValueError`` where keys differ."""
+    """Write ``rows``, at least one dict, as the CSV file ``path``, all or nothing.
+
+    Raises ``ValueError`` where keys differ, or for a value that could not be read again.
+    """
+    if not rows:
+        raise ValueError(f"{path}: there is no row to write")
     for row in rows:
+        for column, value in row.items():
+            _value(column, str(value))  # what could not be read again
         if row.keys() != rows[0].keys():
             raise ValueError(f"{path}: a row has the columns {list(row)}, the first one {list(rows[0])}")
     with all_or_nothing(path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:

@@ -80,7 +80,8 @@ def exported_logits(path, images):
     except Exception as error:  # each of the three formats has errors of its own
         raise DataError(f"{path} holds no exported model that can be read ({error}): export it again") from error
     try:
-        return np.concatenate([answer(images[start : start + 1000]) for start in range(0, len(images), 1000)])
+        logits = [answer(images[start : start + 1000]) for start in range(0, len(images), 1000)]
+        return np.concatenate(logits).astype(np.float32)
     except Exception as error:
         raise ValueError(f"{path} does not read images of {images.shape[1:]} pixels ({error})") from error
 

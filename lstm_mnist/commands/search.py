@@ -47,7 +47,7 @@ def search(rounds=ROUNDS, path=None):
             for run in as_completed(runs):
                 tried.append({"number": runs[run], "steps": steps} | settings[runs[run]] | run.result())
                 print(tried[-1], flush=True)
-            tried.sort(key=lambda row: row["validation_loss"])
+            tried.sort(key=lambda row: np.nan_to_num(row["validation_loss"], nan=np.inf))
             settings = {row["number"]: settings[row["number"]] for row in tried}
             rows += reversed(tried)
     if path:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from .. import load_idx, load_mnist, save_pretrained
 from ..better.ledger import read_table, write_table
 from ..better.recipes import KEPT, RECIPES
+from ..checks import check_seed
 from ..evaluation import predict_probabilities
 
 SEEDS = range(5)
@@ -28,7 +29,7 @@ def weights(name, seeds, data=None, together=False, folder=None):
     option = f" --data {data}" if data else ""
     ledger_name = f"{Path(data).name}/{name}" if data else name
     runs = []
-    for seed in seeds:
+    for seed in [check_seed(seed) for seed in seeds]:
         start = time.perf_counter()
         model = RECIPES[name].train(seed, splits)
         answers = [predict_probabilities(model, split.images) for split in (splits.validation, splits.test)]

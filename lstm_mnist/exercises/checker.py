@@ -46,7 +46,7 @@ def judge(exercise, answer, first_try=True):
         return Verdict(WRONG, "expected a value, yours is a function")
     try:
         results = results_of(answer, exercise)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if "'ellipsis'" in str(error):
             return Verdict(OPEN, exercise.todo)
         return Verdict(WRONG, f"your function raised {differences.of_error(error)}")
