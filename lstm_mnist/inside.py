@@ -164,6 +164,7 @@ class OpenGateClassifier(LSTMClassifier):
         return self.output_layer(walk(self.lstm, self.scale(images), self.open_gates)[-1][-1])
 
 
+@keras.saving.register_keras_serializable("lstm_mnist")
 class OneTanhClassifier(LSTMClassifier):
     """An ``LSTMClassifier`` without the second tanh: what it shows is h = o · c, not h = o · tanh(c)."""
 
@@ -176,6 +177,7 @@ class OneTanhClassifier(LSTMClassifier):
         return self.output_layer(h)
 
 
+@keras.saving.register_keras_serializable("lstm_mnist")
 class EveryRowClassifier(LSTMClassifier):
     """An ``LSTMClassifier`` that learns to answer after every row.
 

@@ -10,6 +10,8 @@ import tensorflow as tf
 from PIL import Image
 
 import lstm_mnist
+from lstm_mnist import inside
+from lstm_mnist.better import networks
 from lstm_mnist.bigger.export import export, exported_logits, predict_folder
 from lstm_mnist.drawing import load_drawn_digits, rasterise
 
@@ -125,6 +127,19 @@ def test_what_is_no_network_of_the_package_is_named(model, tmp_path):
     for other in (tmp_path / "model.keras", keras.Sequential([keras.layers.Dense(2)]), None):
         with pytest.raises(TypeError, match=f"model is of type {type(other).__name__}: give a network"):
             export(other, tmp_path / "model.keras")
+
+
+def test_every_network_that_is_exported_for_keras_can_be_read_again(tmp_path):
+    images = np.zeros((2, 28, 28), np.uint8)
+    for kind in (inside.OneTanhClassifier, inside.EveryRowClassifier):
+        model = kind(num_hidden=4)
+        logits = exported_logits(export(model, tmp_path / "model.keras"), images)
+        np.testing.assert_allclose(logits, model(images), atol=1e-5)
+    others = inside.OpenGateClassifier("f", num_hidden=4), inside.RNNClassifier(4), networks.logistic_regression()
+    for model in others:
+        with pytest.raises(TypeError, match=f"a {type(model).__name__} cannot be read again from a .keras file"):
+            export(model, tmp_path / "other.keras")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
 def test_logits_of_an_export_in_16_bits_are_float32(tmp_path):

@@ -42,11 +42,22 @@ def export(model, path, time_steps=28):
     signature = [tf.TensorSpec([None, time_steps, model.num_features], tf.uint8, name="images")]
     with all_or_nothing(path) as beside:
         if path.suffix == ".keras":
-            model.save(beside)
+            _save(model, beside)
         else:
             with _row_after_row(model):
                 model.export(beside, format=FORMS[path.suffix], input_signature=signature, verbose=False)
     return path
+
+
+def _save(model, path):
+    """Write a ``.keras`` file that can be read again."""
+    try:
+        model.save(path)
+        keras.saving.load_model(path)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"a {type(model).__name__} cannot be read again from a .keras file: end the path in .onnx, or in nothing"
+        ) from error
 
 
 @contextlib.contextmanager
