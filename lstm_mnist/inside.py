@@ -311,7 +311,10 @@ def linear_readout(states, wanted):
     """
     states, wanted = _within_rows(states, wanted)
     cells = states.reshape(-1, states.shape[-1])
-    return np.linalg.solve(cells.T @ cells, cells.T @ wanted.ravel())
+    try:
+        return np.linalg.solve(cells.T @ cells, cells.T @ wanted.ravel())
+    except np.linalg.LinAlgError as error:
+        raise ValueError("a cell never moves, or one follows from others: leave it out, or give more images") from error
 
 
 def _within_rows(states, wanted):

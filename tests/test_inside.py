@@ -339,6 +339,12 @@ def test_correlation_ignores_what_all_digits_share():
     assert scores[3] == 0
 
 
+def test_a_cell_that_never_moves_has_no_readout():
+    cells = np.ones((4, 6, 2))
+    with pytest.raises(ValueError, match="a cell never moves"):
+        inside.linear_readout(cells, cells[..., 0])
+
+
 def test_linear_readout_finds_a_shared_property():
     rng = np.random.default_rng(0)
     cells = rng.normal(size=(100, 6, 4)) + np.arange(6)[:, None]

@@ -60,6 +60,7 @@ def with_weights(change):
 CANNOT_BE_KEPT = {
     "NaN": (lambda: with_weights(lambda weight: weight * np.nan), "expected float32, all finite"),
     "float64": (lambda: lstm_mnist.LSTMClassifier(8, dtype="float64"), "kernel is float64"),
+    "no second tanh": (lambda: inside.OneTanhClassifier(num_hidden=4), "OneTanhClassifier answers otherwise"),
     "other equations": (lambda: inside.OpenGateClassifier("f", num_hidden=8), "OpenGateClassifier answers otherwise"),
     "another network": (lambda: inside.RNNClassifier(8), "of type RNNClassifier: give an LSTMClassifier"),
     "a Keras network": (lambda: keras.Sequential([keras.layers.Dense(2)]), "of type Sequential: give an"),
