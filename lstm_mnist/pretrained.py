@@ -43,7 +43,10 @@ def save_pretrained(model, path, recipe):
         text = json.dumps({**recipe}, indent=1)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"recipe cannot be kept ({error}): give a dict of texts, numbers, lists and dicts") from error
-    arrays = dict(zip(ARRAYS, model.get_weights(), strict=True))
+    weights = model.get_weights()
+    if len(weights) != len(ARRAYS):  # after quantize or enable_lora
+        raise ValueError(f"the network has {len(weights)} arrays of weights, not {len(ARRAYS)}: keep it by model.save")
+    arrays = dict(zip(ARRAYS, weights, strict=True))
     loaded = _network(arrays, dtype=model.dtype_policy)
     images = np.random.default_rng(0).random((8, 28, model.num_features), np.float32)
     rounding = 1e-4 if model.compute_dtype == "float32" else 0.02

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .checks import check_function, check_positive, check_seed
+from .checks import check_function, check_labels, check_positive, check_seed
 from .data import Split
 from .watchers import Printing, ProgressBar, Watcher
 
@@ -29,6 +29,8 @@ def loss_and_accuracy(labels, logits):
     ``labels`` is ``[batch]``, ``logits`` ``[batch, num_classes]``. Logits after every row, ``[batch, rows,
     num_classes]``, give the mean loss over all rows; the answer is the one after the last row.
     """
+    if tf.executing_eagerly():
+        check_labels(labels, len(logits), logits.shape[-1])
     labels = tf.cast(labels, tf.int64)
     wanted, answers = labels, logits
     if len(logits.shape) == 3:

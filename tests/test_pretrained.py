@@ -57,9 +57,16 @@ def with_weights(change):
     return model
 
 
+def with_adapter():
+    model = lstm_mnist.LSTMClassifier(8)
+    model.output_layer.enable_lora(2)
+    return model
+
+
 CANNOT_BE_KEPT = {
     "NaN": (lambda: with_weights(lambda weight: weight * np.nan), "expected float32, all finite"),
     "float64": (lambda: lstm_mnist.LSTMClassifier(8, dtype="float64"), "kernel is float64"),
+    "more weights": (with_adapter, "7 arrays of weights, not 5: keep it by model.save"),
     "no second tanh": (lambda: inside.OneTanhClassifier(num_hidden=4), "OneTanhClassifier answers otherwise"),
     "other equations": (lambda: inside.OpenGateClassifier("f", num_hidden=8), "OpenGateClassifier answers otherwise"),
     "another network": (lambda: inside.RNNClassifier(8), "of type RNNClassifier: give an LSTMClassifier"),

@@ -150,3 +150,12 @@ def test_the_graph_of_the_steps_is_freed():
     del train_steps
     gc.collect()
     assert graph() is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [([3, 12], r"labels lie in 3\.\.12"), ([1.5, 2.0], "labels have dtype float64"), ([[1], [2]], r"shape \(2, 1\)")],
+)
+def test_labels_that_are_none_have_no_loss(labels, message):
+    with pytest.raises(ValueError, match=message):
+        lstm_mnist.loss_and_accuracy(labels, np.zeros((2, 10), np.float32))
