@@ -134,7 +134,7 @@ def without_forget_bias():
 
 
 def relu():
-    """The LSTM with ReLU in place of both tanh, so that nothing keeps its candidate, c and h below 1."""
+    """The LSTM with ReLU in place of both tanh, so that nothing keeps its candidate and h below 1."""
     return _in_a_row(LSTM(128, activation="relu"))
 
 
