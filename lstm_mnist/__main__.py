@@ -69,7 +69,10 @@ def place(arguments, tracked):
         print(f"the results go to {tracked.relative_to(ROOT)}, in place of those that are there", flush=True)
         return tracked
     if arguments.folder:
-        arguments.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            arguments.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SystemExit(f"--folder {arguments.folder} cannot be made ({error}): choose another") from error
         return arguments.folder
     print("the results are printed only: give --folder FOLDER to write them there, or --keep to replace", end=" ")
     print(f"those in {tracked.relative_to(ROOT)}", flush=True)

@@ -60,6 +60,14 @@ def test_data_that_are_not_there_are_named_without_a_traceback(words, tmp_path):
         commands.main([*words, str(tmp_path / "nowhere")])
 
 
+def test_a_folder_that_cannot_be_made_is_named_before_any_work(called, tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "within"):
+        with pytest.raises(SystemExit, match=r"file.* cannot be made .*: choose another"):
+            commands.main(["weights", "quick", "--folder", str(folder)])
+    assert not called
+
+
 def test_a_folder_and_keep_exclude_each_other(called, capsys):
     with pytest.raises(SystemExit):
         commands.main(["weights", "quick", "--keep", "--folder", "x"])
