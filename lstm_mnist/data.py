@@ -40,7 +40,8 @@ class Split:
         if images.dtype != np.uint8:
             raise ValueError(f"images have dtype {images.dtype}: a Split keeps them as uint8, 0..255")
         check_labels(labels, len(images), self.num_classes)
-        self.images, self.labels = np.asarray(images), np.asarray(labels, np.uint8)
+        self.images, self.labels = np.asarray(images), np.array(labels, np.uint8)
+        self.labels.flags.writeable = False  # they stay as they were checked
         self.shape, self.largest_label = self.images.shape[1:], int(self.labels.max())
         self._dealt = 0
 

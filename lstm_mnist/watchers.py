@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -63,7 +64,7 @@ class ProgressBar(Watcher):
         self.bar = None
 
     def begin(self, run):
-        off = os.environ.get("LSTM_MNIST_PROGRESS", "1") == "0"
+        off = os.environ.get("LSTM_MNIST_PROGRESS", "1") == "0" or getattr(sys.stderr, "closed", True)
         self.bar = tqdm(total=run.steps, initial=run.done, unit="step", leave=False, disable=off)
 
     def look(self, run):

@@ -114,6 +114,13 @@ def test_training_gets_several_batches_at_once(mnist):
     np.testing.assert_array_equal(labels, mnist.train.labels[indices])
 
 
+def test_labels_stay_what_they_were_when_checked():
+    labels = np.array([1, 2], np.uint8)
+    split = lstm_mnist.Split(np.zeros((2, 28, 28), np.uint8), labels)
+    labels[0] = 77
+    assert split.labels.tolist() == [1, 2]
+
+
 def test_no_batches_are_nothing_to_ask_for(mnist):
     for start, stop, message in ((3, 3, "stop is 3"), (0, 1.5, "stop is 1.5"), (-1, 2, "start is -1")):
         with pytest.raises(ValueError, match=message):

@@ -87,6 +87,11 @@ def test_batches_asked_for_in_any_order_are_those_of_the_stream(shards):
     assert shards.batches(1, 2, 50, 5)[1].shape == (1, 50)
 
 
+def test_no_batches_are_nothing_to_ask_for(shards):
+    with pytest.raises(ValueError, match="stop is 3: use a whole number"):
+        shards.batches(3, 3, 16, seed=0)
+
+
 def test_a_stream_trains_as_the_same_batches_from_memory(split, shards):
     images, labels = read(shards, 6, batch_size=50, seed=4)
 

@@ -40,6 +40,13 @@ def test_a_bar_is_shown_unless_the_environment_says_no(split, capsys, monkeypatc
     assert capsys.readouterr().err == ""
 
 
+def test_without_an_error_output_there_is_no_bar_and_no_error(split, monkeypatch):
+    monkeypatch.setenv("LSTM_MNIST_PROGRESS", "1")
+    monkeypatch.setattr("sys.stderr", None)
+    history = lstm_mnist.train(small_model(), split, 3, 8, watchers=[lstm_mnist.ProgressBar()])
+    assert len(history.loss) == 3
+
+
 def test_tensorboard_gets_each_steps_numbers(split, tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

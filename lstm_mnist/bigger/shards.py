@@ -162,6 +162,8 @@ class Shards:
 
         Asked for one after the other they are read once; any other order reads from the stream's beginning.
         """
+        start = check_whole("start", start, 0, 2**63 - 1)
+        stop = check_whole("stop", stop, start + 1, 2**63 - 1)
         try:
             if self._place != (start, batch_size, seed):
                 self._reading = iter(self.stream(batch_size, seed).skip(start))
