@@ -313,7 +313,7 @@ export function show(place, data, saved = () => {}) {
     "the last step, Escape clears (Backspace brings it back), Enter plays the reading.");
   if (networks.length > 1)
     make(root, "p", { class: "small" }, `Beside it ${networks[1].name}. A network that was asked after row 28 alone, as ` +
-      "2019 was, never learned what to say before: its early beliefs mean nothing, however sure they look.");
+      "2019 was, never learned what to say before: its early beliefs are no guide, however sure they look.");
 
   // Each panel: 28 rows of values, `look` a colour for (value), `tell` the numbers and the equation of one place.
   const shown = [

@@ -1,8 +1,8 @@
 """How the networks of the ledger are trained: ``RECIPES[name].train(seed, mnist)`` gives one of them.
 
 No recipe looks at the test images. The steps and rate of `quick` were chosen on the validation split by hand, the
-settings of `best` by ``search``, also on the validation split. The steps of `best`, the steps and rate of `renet` and
-what `sturdy` is shown were set beforehand.
+settings of `best` by ``search``, also on the validation split, and what `sturdy` is shown by hand there. The steps of
+`best`, and the steps, rate and dropout of `renet` were set beforehand.
 """
 
 from collections.abc import Callable
