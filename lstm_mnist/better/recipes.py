@@ -123,7 +123,7 @@ def _row_after_row(model):
 QUICK = Recipe(steps=1100, peak=0.005)
 BEST = recipe_of(searched(), steps=12_000)  # what ten minutes on one core allow
 SHORT = Recipe(steps=2000)
-PIXELS = Recipe(steps=600, peak=0.005)  # a step takes some forty times as long as one of 28 rows
+PIXELS = Recipe(steps=600, peak=0.005)  # a step takes dozens of times as long as one of 28 rows
 
 RECIPES = {
     "2019": Recipe(as_in_2019),
