@@ -47,10 +47,10 @@ from .pretrained import load_pretrained, pretrained_recipe, save_pretrained
 from .training import History, compute_gradients, loss_and_accuracy, train
 from .watchers import Printing, ProgressBar, TensorBoard
 
-if keras.config.floatx() != "float32":
+if keras.config.dtype_policy().name != "float32":
     warnings.warn(
-        f"Keras computes in {keras.config.floatx()} here, the notebooks in float32: "
-        "take the floatx line out of ~/.keras/keras.json, or call keras.config.set_floatx('float32')",
+        f"Keras computes in {keras.config.dtype_policy().name} here, the notebooks in float32: take the floatx line "
+        "out of ~/.keras/keras.json, or set no floatx or dtype policy before this import",
         stacklevel=2,
     )
 

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = Path(__file__).with_name("programs")
+MIXED = "import keras; keras.config.set_dtype_policy('mixed_float16')"
 
 
 def run(program, *arguments):
@@ -23,11 +25,15 @@ def test_an_operation_has_as_many_cores_as_the_reader_says(monkeypatch):
     assert run("quiet_import.py") == (0, "2 0\n", "")
 
 
-def test_another_float_type_for_everything_is_said_in_one_line(tmp_path, monkeypatch):
-    (tmp_path / "keras.json").write_text('{"floatx": "float64"}')
+@pytest.mark.parametrize(
+    ("floatx", "first", "found"),
+    [("float64", "", "float64"), ("float32", MIXED, "mixed_float16")],
+)
+def test_another_float_type_for_everything_is_said_in_one_line(tmp_path, monkeypatch, floatx, first, found):
+    (tmp_path / "keras.json").write_text(json.dumps({"floatx": floatx}))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    child = subprocess.run([sys.executable, "-c", "import lstm_mnist"], capture_output=True, text=True)
-    assert "Keras computes in float64 here, the notebooks in float32: take the floatx line out" in child.stderr
+    child = subprocess.run([sys.executable, "-c", f"{first}\nimport lstm_mnist"], capture_output=True, text=True)
+    assert f"Keras computes in {found} here, the notebooks in float32: take the floatx line out" in child.stderr
 
 
 def test_import_gives_the_error_output_back_where_python_has_none():
