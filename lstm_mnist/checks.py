@@ -29,6 +29,12 @@ def check_seed(value):
     return check_whole("seed", value, 0, LARGEST_SEED)
 
 
+def check_range(start, stop):
+    """``start`` and ``stop`` as ``int``; ``ValueError`` unless whole numbers, ``0 <= start < stop``."""
+    start = check_whole("start", start, 0, 2**63 - 2)
+    return start, check_whole("stop", stop, start + 1, 2**63 - 1)
+
+
 def check_number(name, value, most, zero=False):
     """``value`` as a ``float``; ``ValueError`` unless it is a number over 0, or ``zero`` itself, up to ``most``."""
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)

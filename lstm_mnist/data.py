@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .checks import check_images, check_labels, check_path, check_positive, check_seed, check_whole
+from .checks import check_images, check_labels, check_path, check_positive, check_range, check_seed, check_whole
 from .files import DataError, read_npz
 
 MNIST_FILE = Path(__file__).with_name("mnist.npz")
@@ -62,8 +62,7 @@ class Split:
 
     def batches(self, start, stop, batch_size, seed):
         """Batches ``start … stop-1``: images uint8 ``[stop - start, batch_size, *shape]`` and labels."""
-        start = check_whole("start", start, 0, 2**63 - 1)
-        stop = check_whole("stop", stop, start + 1, 2**63 - 1)
+        start, stop = check_range(start, stop)
         indices = np.stack([self.batch_indices(n, batch_size, seed) for n in range(start, stop)])
         return self.images[indices], self.labels[indices]
 

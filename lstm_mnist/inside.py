@@ -60,7 +60,9 @@ def trace(model, images, open_gates=()):
     the model cannot read, an empty batch included, or a gate of another name.
     """
     open_gates = _checked_gates(open_gates)
-    others = [OpenGateClassifier] if open_gates == getattr(model, "open_gates", None) else []
+    others = []
+    if open_gates == getattr(model, "open_gates", None):
+        others = [OpenGateClassifier]
     images = _checked_images(model, images, *others)
     rows = walk(model.lstm, model.scale(tf.constant(images)), open_gates)
     states = [np.stack(state, axis=1) for state in zip(*rows, strict=True)]

@@ -37,6 +37,12 @@ def tags(path):
     return [tag for cell in read(path).cells for tag in cell.metadata.get("tags", [])]
 
 
+@each_notebook
+def test_numbered_headings_count_on(path):
+    numbers = [int(number) for number in re.findall(r"^#+ (\d+)\. ", prose(path), re.M)]
+    assert numbers == list(range(1, len(numbers) + 1)), "a heading was lost, doubled or moved"
+
+
 def test_there_are_lessons_in_an_unbroken_order():
     assert len(LESSONS) >= 5
     first = sorted(int(path.stem[:2]) for path in LESSONS)

@@ -12,7 +12,7 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from ..checks import check_images, check_labels, check_path, check_positive, check_seed, check_whole
+from ..checks import check_images, check_labels, check_path, check_positive, check_range, check_seed, check_whole
 from ..data import MAX_CLASSES
 from ..files import DataError, all_or_nothing
 
@@ -162,8 +162,7 @@ class Shards:
 
         Asked for one after the other they are read once; any other order reads from the stream's beginning.
         """
-        start = check_whole("start", start, 0, 2**63 - 1)
-        stop = check_whole("stop", stop, start + 1, 2**63 - 1)
+        start, stop = check_range(start, stop)
         try:
             if self._place != (start, batch_size, seed):
                 self._reading = iter(self.stream(batch_size, seed).skip(start))
