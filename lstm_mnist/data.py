@@ -43,7 +43,7 @@ class Split:
         self.images, self.labels = np.asarray(images), np.array(labels, np.uint8)
         self.labels.flags.writeable = False  # they stay as they were checked
         self.shape, self.largest_label = self.images.shape[1:], int(self.labels.max())
-        self._dealt = 0
+        self._dealt = 0  # examples that ``next_batch`` has given out
 
     def __len__(self):
         return len(self.labels)
@@ -67,7 +67,7 @@ class Split:
         return self.images[indices], self.labels[indices]
 
     def fingerprint(self):
-        """What tells it from others: a list of numbers."""
+        """What tells it from others, for ``Checkpoints``: a list of numbers."""
         return [len(self), *(zlib.crc32(np.ascontiguousarray(array)) for array in (self.images, self.labels))]
 
     def next_batch(self, batch_size=128):
@@ -82,7 +82,7 @@ class Split:
         indices = np.empty(count, np.int64)
         done = 0
         while done < count:
-            epoch, place = divmod(start + done, len(self))
+            epoch, place = divmod(start + done, len(self))  # the epoch, and how far it is dealt
             piece = _shuffled(len(self), seed, epoch)[place : place + count - done]
             indices[done : done + len(piece)] = piece
             done += len(piece)
@@ -91,6 +91,7 @@ class Split:
 
 @functools.lru_cache(maxsize=4)
 def _shuffled(num_examples, seed, epoch):
+    """The order of one epoch, which depends on these numbers alone; the last four are kept for the next batches."""
     return np.random.default_rng([seed, epoch]).permutation(num_examples)
 
 

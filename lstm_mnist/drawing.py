@@ -97,8 +97,8 @@ def to_mnist(ink):
     on *The MNIST database of handwritten digits*: the digit is "size normalized to fit in a 20x20 pixel box while
     preserving [its] aspect ratio", grey because of anti-aliasing, and centred in 28 x 28 "by computing the center of
     mass of the pixels, and translating the image so as to position this point at the center" (in their files: within
-    half a pixel of pixel 14, counted from 0). Raises ``ValueError`` for an array of another kind, or
-    one without ink.
+    half a pixel of pixel 14, counted from 0). The pad does the same in ``toMnist`` of ``pad.js``: change both. Raises
+    ``ValueError`` for an array of another kind, or one without ink.
     """
     ink = np.asarray(ink)
     if ink.ndim != 2 or 0 in ink.shape:

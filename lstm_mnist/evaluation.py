@@ -57,7 +57,7 @@ def wilson_interval(correct, total):
     centre = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = z / (1 + z2 / total) * sqrt(share * (1 - share) / total + z2 / (4 * total * total))
     low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return min(low, share), max(high, share)  # rounding leaves the share inside
+    return min(low, share), max(high, share)  # the share lies inside, which rounding may miss by a digit
 
 
 def accuracy_by_class(probabilities, labels):
@@ -87,8 +87,8 @@ def calibration(probabilities, labels, bins=10):
     place = np.minimum(place, bins - 1)  # a confidence may be rounded to just over 1
     count = np.bincount(place, minlength=bins)
     with np.errstate(invalid="ignore"):
-        mean_confidence = np.bincount(place, confidence, bins) / count
-        mean_accuracy = np.bincount(place, right, bins) / count
+        mean_confidence = np.bincount(place, weights=confidence, minlength=bins) / count  # sum in each bin / how many
+        mean_accuracy = np.bincount(place, weights=right, minlength=bins) / count
     error = np.nansum(count * np.abs(mean_confidence - mean_accuracy)) / len(labels)
     return Calibration(mean_confidence, mean_accuracy, count, float(error))
 
@@ -120,10 +120,10 @@ def paired_test(first, second, labels):
 def _fair_coins(heads, tails):
     """How often ``heads + tails`` fair coins part at least as unevenly as this."""
     coins = heads + tails
-    ways = one_side = 1  # of 2**coins: no coin among the fewer; then binomial coefficients, and their sum
+    ways = one_side = 1  # of all 2**coins ways to fall, one has no heads
     for k in range(min(heads, tails)):
-        ways = ways * (coins - k) // (k + 1)
-        one_side += ways
+        ways = ways * (coins - k) // (k + 1)  # those with k + 1 heads: a binomial coefficient
+        one_side += ways  # those with at most k + 1 heads
     return min(1.0, 2 * one_side / 2**coins)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from . import faster
-from .data import check_images, check_labels, check_positive
+from .checks import check_images, check_labels, check_positive
 
 NOT_SCALED = "float images lie outside 0..1: divide them by 255, or give uint8, which is scaled inside"
 
@@ -27,7 +27,11 @@ def lstm_step(z, c):
 
 
 def plain_lstm(x, state, kernel, recurrent_kernel, bias, return_sequences=False):
-    """``lstm_step`` row after row; arguments and results are those of ``faster.lstm``."""
+    """``lstm_step`` row after row: the loop of notebook 02.
+
+    ``state`` is ``(h, c)`` before the first row of ``x`` ``[batch, time_steps, features]``. Returns every ``h``
+    (stacked; None without ``return_sequences``), the last ``h`` and the last ``c``, as ``faster.lstm`` does.
+    """
     h, c = state
     from_x = tf.tensordot(x, kernel, 1) + bias  # of all rows at once
     outputs = []
@@ -69,6 +73,7 @@ class LSTM(keras.layers.LSTM):
         return super().call(sequences, initial_state, mask, training)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
+        """Keras's ``call`` calls this to read the rows; ours where ``lstm_step`` serves, otherwise Keras's own."""
         if mask is not None or sequences.shape[1] is None or not self._is_ours(training):
             return super().inner_loop(sequences, initial_state, mask, training)
         x = tf.reverse(sequences, [1]) if self.go_backwards else sequences
@@ -77,7 +82,7 @@ class LSTM(keras.layers.LSTM):
         one_each = initial_state[0].shape[0] == x.shape[0]  # not one state for all
         run = faster.lstm if self.implementation == "fast" and one_each and faster.can_run(x) else plain_lstm
         outputs, h, c = run(x, initial_state, *weights, self.return_sequences)
-        return h, outputs if self.return_sequences else h, [h, c]
+        return h, outputs if self.return_sequences else h, [h, c]  # last output, outputs, states: Keras's order
 
     def _is_ours(self, training):
         """Whether the equations of ``lstm_step`` are what the layer was asked for."""
@@ -125,7 +130,7 @@ class LSTMClassifier(keras.Model):
             return
         self.lstm.build(input_shape)
         self.output_layer.build((None, self.num_hidden))
-        if self.init == "2019":
+        if self.init == "2019":  # whose cell kept W and U as one joint kernel, drawn at once
             joint = keras.initializers.GlorotUniform()((self.num_features + self.num_hidden, 4 * self.num_hidden))
             self.lstm.cell.kernel.assign(joint[: self.num_features])
             self.lstm.cell.recurrent_kernel.assign(joint[self.num_features :])

@@ -1,4 +1,8 @@
-"""The training loop of notebook 03: batch after batch, and after each a small step of all weights."""
+"""The training loop of notebook 03: batch after batch, and after each a small step of all weights.
+
+``take_steps_watched`` deals the batches, ``make_train_steps`` takes a step with each; ``train`` checks what it is given
+and starts them.
+"""
 
 import gc
 from dataclasses import dataclass, field
@@ -23,66 +27,6 @@ class History(NamedTuple):
     gradient_norm: np.ndarray  # Euclidean norm over all weights together
 
 
-def loss_and_accuracy(labels, logits):
-    """Mean softmax cross-entropy in nats, and the share of correct answers, of one batch.
-
-    ``labels`` is ``[batch]``, ``logits`` ``[batch, num_classes]``. Logits after every row, ``[batch, rows,
-    num_classes]``, give the mean loss over all rows; the answer is the one after the last row.
-    """
-    if tf.executing_eagerly():
-        check_labels(labels, len(logits), logits.shape[-1])
-    labels = tf.cast(labels, tf.int64)
-    wanted, answers = labels, logits
-    if len(logits.shape) == 3:
-        wanted, answers = tf.repeat(labels[:, None], tf.shape(logits)[1], axis=1), logits[:, -1]
-    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, logits)
-    correct = tf.argmax(answers, 1) == labels
-    return tf.reduce_mean(loss), tf.reduce_mean(tf.cast(correct, logits.dtype))
-
-
-def compute_gradients(model, images, labels, n):
-    """Forward and backward pass of step ``n`` = 0, 1, …: the gradients of all trainable weights, loss and accuracy."""
-    with tf.GradientTape() as tape:
-        logits = model(images, training=True)
-        loss, accuracy = loss_and_accuracy(labels, logits)
-    gradients = tape.gradient(loss, model.trainable_variables)
-    return gradients, loss, accuracy
-
-
-def make_train_steps(model, optimizer, batch_shape, compute=compute_gradients):
-    """A compiled function that takes one step a batch; ``compute`` is that of ``train``.
-
-    Maps uint8 images ``[batches, *batch_shape]`` and labels ``[batches, batch]``, any number of batches, to float32
-    ``[batches, 3]``: each step's loss, accuracy and gradient norm, before its update.
-    """
-
-    @tf.function
-    def train_steps(images, labels):
-        batches = tf.shape(images)[0]
-        measured = tf.TensorArray(tf.float32, size=batches)
-        for k in tf.range(batches):
-            n = tf.convert_to_tensor(optimizer.iterations)  # counts on from call to call
-            gradients, loss, accuracy = compute(model, images[k], labels[k], n)
-            update(optimizer, gradients, model.trainable_variables)
-            norm = tf.linalg.global_norm(gradients)
-            seen = [tf.cast(value, tf.float32) for value in (loss, accuracy, norm)]
-            measured = measured.write(k, tf.stack(seen))
-        return measured.stack()
-
-    return train_steps.get_concrete_function(
-        tf.TensorSpec([None, *batch_shape], tf.uint8), tf.TensorSpec([None, batch_shape[0]], tf.uint8)
-    )
-
-
-def update(optimizer, gradients, variables):
-    """Let the optimizer move the weights: its ``apply_gradients``."""
-    pairs = zip(gradients, variables, strict=True)
-    if tf.distribute.has_strategy():
-        optimizer.apply_gradients(pairs)
-    else:  # outside of replicas: else it adds up over devices, and that holds the graph for good
-        tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
-
-
 @dataclass
 class Run:
     """A training under way: what ``train`` was given, and how far it is. This is what a watcher looks at."""
@@ -105,6 +49,92 @@ class Run:
         return float(loss), float(accuracy)
 
 
+def loss_and_accuracy(labels, logits):
+    """Mean softmax cross-entropy in nats, and the share of correct answers, of one batch.
+
+    ``labels`` is ``[batch]``, ``logits`` ``[batch, num_classes]``. Logits after every row, ``[batch, rows,
+    num_classes]``, give the mean loss over all rows; the answer is the one after the last row.
+    """
+    if tf.executing_eagerly():  # while a graph is recorded, there are no values to check
+        check_labels(labels, len(logits), logits.shape[-1])
+    labels = tf.cast(labels, tf.int64)
+    wanted, answers = labels, logits
+    if len(logits.shape) == 3:  # after every row (notebook 05): each row wants the label, the last one answers
+        wanted, answers = tf.repeat(labels[:, None], tf.shape(logits)[1], axis=1), logits[:, -1]
+    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, logits)
+    correct = tf.argmax(answers, 1) == labels
+    return tf.reduce_mean(loss), tf.reduce_mean(tf.cast(correct, logits.dtype))
+
+
+def compute_gradients(model, images, labels, n):
+    """Forward and backward pass of step ``n`` = 0, 1, …: the gradients of all trainable weights, loss and accuracy.
+
+    Which step it is matters here to nothing; a function in its place may ask. ``training`` is for dropout.
+    """
+    with tf.GradientTape() as tape:
+        logits = model(images, training=True)
+        loss, accuracy = loss_and_accuracy(labels, logits)
+    gradients = tape.gradient(loss, model.trainable_variables)
+    return gradients, loss, accuracy
+
+
+def make_train_steps(model, optimizer, batch_shape, compute=compute_gradients):
+    """The body of the loop, recorded as a graph: takes one step a batch; ``compute`` is that of ``train``.
+
+    Maps uint8 images ``[batches, *batch_shape]`` and labels ``[batches, batch]``, any number of batches, to float32
+    ``[batches, 3]``: each step's loss, accuracy and gradient norm, before its update.
+    """
+
+    @tf.function
+    def train_steps(images, labels):
+        batches = tf.shape(images)[0]
+        measured = tf.TensorArray(tf.float32, size=batches)  # a list that a graph can fill
+        for k in tf.range(batches):
+            n = tf.convert_to_tensor(optimizer.iterations)  # the step since the start; k is its place in this call
+            gradients, loss, accuracy = compute(model, images[k], labels[k], n)
+            update(optimizer, gradients, model.trainable_variables)
+            norm = tf.linalg.global_norm(gradients)
+            seen = [tf.cast(value, tf.float32) for value in (loss, accuracy, norm)]
+            measured = measured.write(k, tf.stack(seen))
+        return measured.stack()
+
+    return train_steps.get_concrete_function(
+        tf.TensorSpec([None, *batch_shape], tf.uint8), tf.TensorSpec([None, batch_shape[0]], tf.uint8)
+    )
+
+
+def take_steps_watched(run, watchers):
+    """All steps that ``run`` still lacks, up to ``STEPS_PER_CALL`` of them in one call of the compiled loop."""
+    try:
+        for watcher in watchers:
+            watcher.begin(run)
+        shape = [run.batch_size, *run.split.shape]
+        train_steps = make_train_steps(run.model, run.optimizer, shape, run.compute)
+        while run.done < run.steps:
+            # this call goes to the last step, or 50 steps far, or to where a watcher wants to look: what comes first
+            stops = {watcher: min(run.steps, watcher.next_stop(run.done)) for watcher in watchers}
+            stop = min([run.steps, run.done + STEPS_PER_CALL, *stops.values()])
+            images, labels = run.split.batches(run.done, stop, run.batch_size, run.seed)
+            measured = train_steps(tf.constant(images), tf.constant(labels)).numpy()
+            run.measured = np.concatenate([run.measured, measured])
+            run.done, run.last_batch = stop, (images[-1], labels[-1])
+            for watcher in watchers:
+                if stops[watcher] == stop:
+                    watcher.look(run)
+    finally:
+        for watcher in watchers:
+            watcher.end(run)
+
+
+def update(optimizer, gradients, variables):
+    """Let the optimizer move the weights: ``optimizer.apply_gradients``, as in the notebook."""
+    pairs = zip(gradients, variables, strict=True)
+    if tf.distribute.has_strategy():  # several devices (notebook 10)
+        optimizer.apply_gradients(pairs)
+    else:  # the same call, made where Keras does not add up over devices, which would hold the graph for good
+        tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
+
+
 def train(model, split, steps=5000, batch_size=128, seed=0, optimizer=None, compute=compute_gradients, watchers=None):
     """Train ``model`` for exactly ``steps`` updates on batches 0, 1, … of ``split``; return their ``History``.
 
@@ -124,28 +154,6 @@ def train(model, split, steps=5000, batch_size=128, seed=0, optimizer=None, comp
     optimizer.finalize_variable_values(model.trainable_variables)
     gc.collect()  # a graph is a circle of references: without this it stays for minutes
     return History(*run.measured.T)
-
-
-def take_steps_watched(run, watchers):
-    """All steps that ``run`` still lacks, up to ``STEPS_PER_CALL`` of them in one call of the compiled loop."""
-    try:
-        for watcher in watchers:
-            watcher.begin(run)
-        shape = [run.batch_size, *run.split.shape]
-        train_steps = make_train_steps(run.model, run.optimizer, shape, run.compute)
-        while run.done < run.steps:
-            stops = {watcher: min(run.steps, watcher.next_stop(run.done)) for watcher in watchers}
-            stop = min([run.steps, run.done + STEPS_PER_CALL, *stops.values()])
-            images, labels = run.split.batches(run.done, stop, run.batch_size, run.seed)
-            measured = train_steps(tf.constant(images), tf.constant(labels)).numpy()
-            run.measured = np.concatenate([run.measured, measured])
-            run.done, run.last_batch = stop, (images[-1], labels[-1])
-            for watcher in watchers:
-                if stops[watcher] == stop:
-                    watcher.look(run)
-    finally:
-        for watcher in watchers:
-            watcher.end(run)
 
 
 def check_arguments(model, split, optimizer, compute, watchers):

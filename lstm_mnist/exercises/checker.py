@@ -21,7 +21,7 @@ class Exercise(NamedTuple):
 
     right: object
     praise: str  # what a right answer shows
-    wrong: dict  # hint: the wrong answer that calls for it
+    wrong: dict  # what is said: the wrong answer to which it is said
     hint: str = ""  # what helps after a second wrong value
     inputs: tuple = ()  # tuples of arguments; none for an exercise whose answer is a value
     results: tuple = ()  # the names of a function's results, if it has several
