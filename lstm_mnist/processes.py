@@ -20,7 +20,7 @@ class ChildError(RuntimeError):
     """A child process ended where it should have answered; the message is its last word."""
 
 
-class Child:
+class Child(subprocess.Popen):
     """A process that runs ``command``, as a context; ``environment`` changes variables for it.
 
     It takes orders from its standard input and answers on its standard output, a line of JSON each. What it writes to
@@ -31,7 +31,7 @@ class Child:
     def __init__(self, command, environment=()):
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.started = time.perf_counter()
-        self.process = subprocess.Popen(
+        super().__init__(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -49,14 +49,14 @@ class Child:
     def tell(self, order):
         """Send an order, and go on."""
         with contextlib.suppress(BrokenPipeError):  # ``answer`` says why
-            self.process.stdin.write(json.dumps(order) + "\n")
-            self.process.stdin.flush()
+            self.stdin.write(json.dumps(order) + "\n")
+            self.stdin.flush()
 
     def answer(self):
         """The next answer; raises ``ChildError`` where the child has ended."""
-        line = self.process.stdout.readline()
+        line = self.stdout.readline()
         if not line:
-            self.process.wait()
+            self.wait()
             raise ChildError(self.last_word())
         return json.loads(line)
 
@@ -68,13 +68,9 @@ class Child:
 
     def stop(self):
         """End it if it has not ended, and wait until it has."""
-        self.process.kill()
-        with contextlib.suppress(BrokenPipeError):  # an order that it never read
-            self.process.communicate()
+        self.kill()
+        self.communicate()
         self._errors.close()
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *_):
         self.stop()

@@ -235,8 +235,9 @@ def call(function, values):
             Path(result).touch()
             return None
     result = function(**values)
-    if hasattr(result, "stop"):
-        result.stop()
+    if hasattr(result, "__exit__"):
+        with result:
+            pass
     return result
 
 

@@ -24,18 +24,18 @@ def test_orders_are_answered_one_by_one_and_a_failure_is_quoted():
         child.tell("b")
         assert [child.answer(), child.answer()] == [["a", "a"], ["b", "b"]]
         if peak_memory() is not None:
-            assert 20 < peak_memory(child.process.pid) < 4000
+            assert 20 < peak_memory(child.pid) < 4000
         for _ in range(2):  # asked again, it has nothing new to say
             with pytest.raises(ChildError, match="ValueError: an order to fail"):
                 child.ask("fail")
-    assert child.process.poll() == 1
+    assert child.poll() == 1
 
 
 def test_a_child_is_stopped_however_its_context_is_left():
     with contextlib.suppress(ZeroDivisionError), Child([sys.executable, "-c", OTHER], {"COLOUR": "red"}) as child:
         assert child.answer() == "red"
         1 / 0  # noqa: B018
-    assert child.process.poll() is not None
+    assert child.poll() is not None
     assert "COLOUR" not in os.environ
 
 

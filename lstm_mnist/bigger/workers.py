@@ -22,7 +22,7 @@ from ..data import load_mnist
 from ..lstm import LSTMClassifier
 from ..processes import Child, end_with_parent
 from . import cluster
-from .sharing import is_chief, train_shared
+from .sharing import train_shared
 
 PROGRAM = "from lstm_mnist.bigger import workers; workers.work()"
 
@@ -35,7 +35,7 @@ class Run(NamedTuple):
     shares: list  # a dict a worker: images of a batch (from, to), seconds
 
 
-class Workers:
+class Workers(contextlib.AbstractContextManager):
     """``count`` worker processes that train together, talking over loopback; a context, which ends them all.
 
     ``orders`` are arguments of ``train_as_ordered``, ``processes`` are ``subprocess.Popen`` objects. They end with this
@@ -45,16 +45,9 @@ class Workers:
     def __init__(self, count=2, **orders):
         command = [sys.executable, "-c", PROGRAM, json.dumps(orders, default=str)]
         environments = [{"TF_CONFIG": config, "LSTM_MNIST_PROGRESS": "0"} for config in cluster_configs(count)]
-        self.children = [Child(command, environment) for environment in environments]
-        self.processes = [child.process for child in self.children]
-        readers = concurrent.futures.ThreadPoolExecutor(len(self.children))  # an answer is longer than a pipe holds
-        self.answers = [readers.submit(child.answer) for child in self.children]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
+        self.processes = [Child(command, environment) for environment in environments]
+        readers = concurrent.futures.ThreadPoolExecutor(len(self.processes))  # an answer is longer than a pipe holds
+        self.answers = [readers.submit(child.answer) for child in self.processes]
 
     def wait(self, time_limit=600):
         """Their ``Run`` when all have ended well; ``WorkerError`` as soon as one has not, or after so many seconds."""
@@ -74,16 +67,16 @@ class Workers:
         for n, code in enumerate(codes):
             if code is not None and code < 0:
                 return f"worker {n} was killed ({signal.Signals(-code).name}), the others were stopped"
-        words = [f"worker {n}: {self.children[n].last_word()}" for n, code in enumerate(codes) if code]
+        words = [f"worker {n}: {self.processes[n].last_word()}" for n, code in enumerate(codes) if code]
         return "all workers were stopped, for one failed; " + "; ".join(words)
 
-    def stop(self):
+    def __exit__(self, *_):
         """End every process that has not ended, and wait until it has."""
         for process in self.processes:
             process.kill()  # all at once, before any is waited for
         concurrent.futures.wait(self.answers)
-        for child in self.children:
-            child.stop()
+        for process in self.processes:
+            process.stop()
 
 
 def cluster_configs(count):
@@ -105,39 +98,27 @@ def work():
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
     end_with_parent()
-    status = 0
     try:
         print(json.dumps(train_as_ordered(**json.loads(sys.argv[1]))), file=output, flush=True)
     except Exception as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        status = 1
-    os._exit(status)  # TensorFlow would wait for lost workers before it ends
+        os._exit(1)
+    os._exit(0)  # without waiting for lost workers, as TensorFlow would
 
 
-def train_as_ordered(
-    steps=100,
-    batch_size=128,
-    seed=0,
-    num_hidden=128,
-    checkpoint_folder=None,
-    checkpoint_every=1000,
-):
+def train_as_ordered(steps=100, batch_size=128, seed=0, num_hidden=128, checkpoint_folder=None, checkpoint_every=1000):
     """Train an ``LSTMClassifier`` on MNIST as one of the workers, by ``train_shared``.
 
-    Returns this worker's share and, from the chief, history and final weights: a dict that JSON can hold.
+    Returns this worker's share, history and final weights: a dict that JSON can hold.
     """
     strategy = cluster.worker_strategy(time_limit=300)  # a busy machine takes minutes to import TensorFlow twice
     keras.utils.set_random_seed(seed)
     with strategy.scope():
         model = LSTMClassifier(num_hidden)
-    watchers = []
-    if checkpoint_folder:
-        watchers.append(Checkpoints(checkpoint_folder, checkpoint_every))
+    watchers = [Checkpoints(checkpoint_folder, checkpoint_every)] if checkpoint_folder else []
     start = time.perf_counter()
     history = train_shared(strategy, model, load_mnist().train, steps, batch_size, seed, watchers=watchers)
     seconds = time.perf_counter() - start
     n, size = strategy.cluster_resolver.task_id, batch_size // strategy.num_replicas_in_sync
-    arrays = []
-    if is_chief(strategy):
-        arrays = [array.tolist() for array in (np.stack(history), *model.get_weights())]
+    arrays = [array.tolist() for array in (np.stack(history), *model.get_weights())]
     return {"share": {"images": [n * size, (n + 1) * size], "seconds": seconds}, "arrays": arrays}

@@ -308,7 +308,7 @@ def measure_sides(rounds, torch_python):
         peak = stack.enter_context(start("peak", TOGETHER, **WORK))
         ready(peak)
         steps = in_turn(children | {"peak": peak}, lambda _, child: step_ms(child), rounds)
-        memory = {side: peak_memory(child.process.pid) for side, child in children.items()}
+        memory = {side: peak_memory(child.pid) for side, child in children.items()}
         reading = in_turn(children, lambda _, child: child.ask(["predict"]), rounds)
     for side, row in sides.items():
         row["peak_memory_mb"] = memory[side] and round(memory[side])
@@ -366,7 +366,7 @@ def measure_growth(settings):
                 with start(SIDES[side][1], settings[side], **WORK | {axis: value}) as child:
                     seconds = ready(child)
                     times = [step_ms(child, steps=2) for _ in range(4)]
-                    memory = peak_memory(child.process.pid)
+                    memory = peak_memory(child.pid)
                 point = {"train_ms": round(statistics.median(times[1:]), 2)}
                 point |= {"peak_memory_mb": memory and round(memory), "first_step_s": round(seconds, 2)}
                 result[axis][side][str(value)] = point
@@ -381,7 +381,7 @@ def measure_pixels(settings):
         with start(name, settings["fast"], **WORK) as child:
             ready(child)
             step_ms(child, steps=2)
-            memory = peak_memory(child.process.pid)
+            memory = peak_memory(child.pid)
         result[name] = memory and round(memory)
     print(result, flush=True)
     return result

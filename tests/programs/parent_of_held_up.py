@@ -17,4 +17,4 @@ ctypes.PyDLL(None).sleep(600)  # with Python's lock in hand
 """
 with Child([sys.executable, "-c", HELD_UP], {"PYTHONPATH": sys.path[-1]}) as child:
     print(child.answer(), flush=True)
-    child.process.wait()
+    child.wait()
