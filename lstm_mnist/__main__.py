@@ -3,14 +3,14 @@ repository's own results only with --keep. Times are those of two cores.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from .better.recipes import RECIPES
-from .commands import bench, scaling
+from .commands.bench import bench
 from .commands.figures import make_figures
 from .commands.page import make_page
 from .commands.predict import predict
+from .commands.scaling import measure
 from .commands.search import search
 from .commands.timings import timings
 from .commands.weights import SEEDS, weights
@@ -40,12 +40,9 @@ def main(words=None):
     command.add_argument("--open", action="store_true", help="and open it in a browser")
     add_places(command, "figures/pad.html", required=True)
     command = commands.add_parser("bench", help="time the same training here and in its peers (half an hour)")
-    command.add_argument("--rounds", type=int, default=9, help="turns of each side (default 9)")
-    command.add_argument("--torch-python", default=sys.executable, metavar="PATH", help="a Python that has PyTorch")
     add_places(command, "notebooks/08_bench.json")
     command = commands.add_parser("workers", help="train on several worker processes, compare with one (a minute)")
     command.add_argument("--count", type=int, default=2)
-    command.add_argument("--steps", type=int, default=200)
     command.add_argument("--measure", action="store_true", help="time arrangements instead (3 minutes)")
     add_places(command, "notebooks/10_scaling.json, with --measure")
     command = commands.add_parser("predict", help="read pictures of one digit each: a folder, or one (seconds)")
@@ -64,7 +61,7 @@ def add_places(command, kept, required=False):
 
 
 def place(arguments, tracked):
-    """The folder for results: ``tracked`` with --keep, that of --folder, or None; says which."""
+    """The file for results: ``tracked`` with --keep, that of the same name in --folder, or None; says which."""
     if arguments.keep:
         print(f"the results go to {tracked.relative_to(ROOT)}, in place of those that are there", flush=True)
         return tracked
@@ -73,7 +70,8 @@ def place(arguments, tracked):
             arguments.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SystemExit(f"--folder {arguments.folder} cannot be made ({error}): choose another") from error
-        return arguments.folder
+        print(f"the results go to {arguments.folder / tracked.name}", flush=True)
+        return arguments.folder / tracked.name
     print("the results are printed only: give --folder FOLDER to write them there, or --keep to replace", end=" ")
     print(f"those in {tracked.relative_to(ROOT)}", flush=True)
     return None
@@ -81,32 +79,24 @@ def place(arguments, tracked):
 
 def run(arguments):
     if arguments.command == "weights":
-        folder = place(arguments, WEIGHTS_FOLDER)
-        weights(arguments.name, arguments.seeds, arguments.data, arguments.together, folder)
+        ledger = place(arguments, WEIGHTS_FOLDER / "ledger.csv")
+        weights(arguments.name, arguments.seeds, arguments.data, arguments.together, ledger)
     elif arguments.command == "search":
-        search(path=file_in(place(arguments, WEIGHTS_FOLDER), "search.csv"))
+        search(place(arguments, WEIGHTS_FOLDER / "search.csv"))
     elif arguments.command == "timings":
         timings(arguments.keep)
     elif arguments.command == "figures":
-        path = make_figures(place(arguments, ROOT / "figures"))
-        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+        make_figures(place(arguments, ROOT / "figures" / "hero.gif"))
     elif arguments.command == "page":
-        path = make_page(place(arguments, ROOT / "figures") / "pad.html", arguments.open)
-        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+        make_page(place(arguments, ROOT / "figures" / "pad.html"), arguments.open)
     elif arguments.command == "bench":
-        output = file_in(place(arguments, ROOT / "notebooks"), bench.DEFAULT_OUTPUT.name)
-        bench.bench(output, arguments.rounds, arguments.torch_python)
+        bench(place(arguments, ROOT / "notebooks" / "08_bench.json"))
     elif arguments.command == "predict":
         predict(arguments.folder, arguments.weights)
     elif arguments.measure:
-        scaling.measure(file_in(place(arguments, ROOT / "notebooks"), scaling.DEFAULT_OUTPUT.name))
+        measure(place(arguments, ROOT / "notebooks" / "10_scaling.json"))
     else:
-        workers(arguments.count, arguments.steps)
-
-
-def file_in(folder, name):
-    """``None`` without a folder."""
-    return folder / name if folder else None
+        workers(arguments.count)
 
 
 if __name__ == "__main__":

@@ -97,9 +97,9 @@ def end_with_parent():
 
 
 def peak_memory(process="self"):
-    """The largest resident size of a process (its number) so far, in MB; ``None`` where that cannot be read."""
+    """The largest resident size of a process (its number) so far, in whole MB; ``None`` where it cannot be read."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024  # not inherited from its parent, as ru_maxrss is
+        return round(int(status.split("VmHWM:")[1].split()[0]) / 1024)  # not inherited from a parent, as ru_maxrss is
     except (OSError, IndexError):
         return None

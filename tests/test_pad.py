@@ -141,7 +141,8 @@ def test_two_networks_are_handed_over_by_name(model):
 
 
 def test_the_stored_page_is_the_one_that_the_command_writes(tmp_path):
-    page = make_page(tmp_path / "pad.html")
+    page = tmp_path / "pad.html"
+    make_page(page)
     assert page.read_bytes() == (ROOT / "figures" / "pad.html").read_bytes()
     assert page.stat().st_size <= 700_000
 

@@ -29,7 +29,7 @@ def test_each_round_keeps_the_better_half_and_the_best_comes_last(tmp_path, monk
 
     monkeypatch.setattr(search, "try_out", try_out)
     monkeypatch.setattr(search, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(2))
-    search.search(((8, 10), (4, 20), (2, 40)), tmp_path / "search.csv")
+    search.search(tmp_path / "search.csv", ((8, 10), (4, 20), (2, 40)))
     rows = read_table(tmp_path / "search.csv")
     degrees = sorted((one["degrees"] for one in search.draw(8)), reverse=True)
     assert [row["degrees"] for row in rows] == [*degrees, *degrees[4:], *degrees[6:]]

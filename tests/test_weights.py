@@ -46,7 +46,7 @@ def ledger(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "load_idx", lambda folder: splits)
 
     def run(*arguments, **options):
-        weights.weights("digits", *arguments, folder=tmp_path, **options)
+        weights.weights("digits", *arguments, ledger=tmp_path / "ledger.csv", **options)
         return read_table(tmp_path / "ledger.csv")
 
     return run

@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -29,7 +30,6 @@ from ..training import make_train_steps
 from . import peers
 from .peers import CLASSES, COUNT, FEATURES, WORK
 
-DEFAULT_OUTPUT = Path(__file__).resolve().parents[2] / "notebooks" / "08_bench.json"
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 AS_IT_COMES = {}
@@ -62,7 +62,12 @@ LADDER = {
     "the backward pass by hand": ("fast", SIDE_BY_SIDE),
     "without oneDNN again": ("fast", SIDE_BY_SIDE | WITHOUT),
 }
-GROWTH = {"batch": (32, 128, 512, 2048), "time_steps": (28, 112, 392, 784), "units": (32, 128, 512)}
+#: what grows: (its values, the sides that are measured)
+GROWTH = {
+    "batch": ((32, 128, 512, 2048), ("keras many", "fast")),
+    "time_steps": ((28, 112, 392, 784), ("keras unrolled", "keras many", "fast")),
+    "units": ((32, 128, 512), ("keras many", "fast")),
+}
 PIXELS = ("pixels", "rnn_pixels")  # recipes that read one pixel at a time
 #: recipe: (what it is, the side whose settings it takes)
 TRAININGS = {
@@ -70,12 +75,7 @@ TRAININGS = {
     "quick recipe": ("the quick recipe", "fast"),
 }
 SEEDS = 3
-
-
-def products(batch, time_steps, units):
-    """Floating-point operations of one step's matrix products: forward, weights' gradient, gradient in ``h``."""
-    joint = FEATURES + units
-    return 2 * batch * time_steps * 4 * units * (joint + joint + units)
+ROUNDS = 9
 
 
 # --- this package's own programs, in a process of their own --------------------------------------------------------
@@ -84,10 +84,7 @@ def products(batch, time_steps, units):
 def make_ours(settings, batch, time_steps, units, make_model=LSTMClassifier, steps_a_call=COUNT):
     """The loop of ``train`` on ``make_model(units)``; see ``peers``."""
     peers.start_tensorflow(settings)
-    count = peers.count_for(batch, time_steps)
-    images, labels = peers.digits(batch, time_steps, count)
-    images = tf.constant(images.reshape(count, batch, time_steps, FEATURES))
-    labels = tf.constant(labels.reshape(count, batch))
+    images, labels = map(tf.constant, peers.digits(batch, time_steps))
     model, optimizer = make_model(units), keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
     steps_of = make_train_steps(model, optimizer, [batch, time_steps, FEATURES])
@@ -105,14 +102,6 @@ def plain(units):
     model = LSTMClassifier(units)
     model.lstm.implementation = "plain"
     return model
-
-
-def make_plain(*work, **options):
-    return make_ours(*work, **options, make_model=plain)
-
-
-def make_plain_one_step(*work, **options):
-    return make_plain(*work, **options, steps_a_call=1)
 
 
 class Rung(LSTM):
@@ -144,19 +133,15 @@ def one_operation(x, state, kernel, recurrent_kernel, bias):
     return tf.raw_ops.BlockLSTMV2(seq_len_max=rows.shape[0], x=rows, cs_prev=c, h_prev=h, cell_clip=0.0, **cell).h[-1]
 
 
-def rung(arithmetic):
-    """A program of the ladder."""
-
-    def make_model(units):
-        rows = keras.Input((28, FEATURES), batch_size=WORK["batch"])
-        return networks.Neighbour(keras.Model(rows, keras.layers.Dense(CLASSES)(Rung(units, arithmetic)(rows))))
-
-    return lambda *work, **options: make_ours(*work, **options, make_model=make_model)
+def on_rung(arithmetic, units):
+    """A network of the ladder."""
+    rows = keras.Input((28, FEATURES), batch_size=WORK["batch"])
+    return networks.Neighbour(keras.Model(rows, keras.layers.Dense(CLASSES)(Rung(units, arithmetic)(rows))))
 
 
-def of_recipe(name):
+def of_recipe(name, units):
     """The network of a recipe; its units are its own."""
-    return lambda *work, **options: make_ours(*work, **options, make_model=lambda units: RECIPES[name].make_model())
+    return RECIPES[name].make_model()
 
 
 def make_peak(settings, batch, time_steps, units):
@@ -173,28 +158,31 @@ def make_peak(settings, batch, time_steps, units):
     return multiply, None
 
 
-PROGRAMS = {
-    "fast": make_ours,
-    "plain": make_plain,
-    "plain, one step a call": make_plain_one_step,
-    "two halves": rung(row_after_row),
-    "one operation": rung(one_operation),
-    "peak": make_peak,
-    **{name: of_recipe(name) for name in PIXELS},
-}
-
-
 def learn_quick(settings, seed):
-    """A whole training by the recipe `quick`; see ``peers``."""
+    """A program that is done when it is built: the recipe `quick`."""
     peers.start_tensorflow(settings)
     model = RECIPES["quick"].train(seed, load_mnist())
-    return lambda test: model.predict(test, batch_size=1000, verbose=0)
+    return lambda steps: None, lambda test: model.predict(test, batch_size=1000, verbose=0)
 
 
-RECIPES_HERE = {"quick recipe": learn_quick}
+PROGRAMS = {
+    "fast": make_ours,
+    "plain": partial(make_ours, make_model=plain),
+    "plain, one step a call": partial(make_ours, make_model=plain, steps_a_call=1),
+    "two halves": partial(make_ours, make_model=partial(on_rung, row_after_row)),
+    "one operation": partial(make_ours, make_model=partial(on_rung, one_operation)),
+    "peak": make_peak,
+    "quick recipe": learn_quick,
+    **{name: partial(make_ours, make_model=partial(of_recipe, name)) for name in PIXELS},
+}
 
-
-COPIES = ("Concat", "Split", "Pack", "Slice", "Transpose")
+#: kind of operation: what is in its name, the first that fits
+KINDS = {
+    "all rows forward": "BlockLSTM$",  # products and gates
+    "matrix products": "MatMul",
+    "copies": "Concat|Split|Pack|Slice|Transpose",
+    "element by element": "",
+}
 
 
 def profile(train):
@@ -206,36 +194,27 @@ def profile(train):
             train(COUNT)
         (file,) = Path(folder).rglob("*.xplane.pb")
         space = xplane_pb2.XSpace.FromString(file.read_bytes())
-    shares = dict.fromkeys(("all rows forward", "matrix products", "copies", "element by element"), 0.0)
+    shares = dict.fromkeys(KINDS, 0.0)
     for plane in space.planes:
         for event in (event for line in plane.lines for event in line.events):
             operation = re.fullmatch(r"[^:]+:(\w+)", plane.event_metadata[event.metadata_id].name)
             if operation and plane.name == "/host:CPU":
-                shares[kind_of(operation[1])] += event.duration_ps / 1e9 / COUNT
+                kind = next(kind for kind, name in KINDS.items() if re.search(name, operation[1]))
+                shares[kind] += event.duration_ps / 1e9 / COUNT
     return {kind: round(milliseconds, 2) for kind, milliseconds in shares.items()}
-
-
-def kind_of(operation):
-    if operation == "BlockLSTM":  # products and gates
-        return "all rows forward"
-    if "MatMul" in operation:
-        return "matrix products"
-    if any(copy in operation for copy in COPIES):
-        return "copies"
-    return "element by element"
 
 
 # --- the command: start the processes, give them their turns -------------------------------------------------------
 
 
-def start(name, settings, python=sys.executable, **work):
-    """A child that builds the program or learns the recipe ``name``; ``ready`` waits for it."""
+def start(name, settings, **work):
+    """A child that builds the program ``name``; ``ready`` waits for it."""
     file, environment = ["-m", __name__], {}
-    if name not in (*PROGRAMS, *RECIPES_HERE):
+    if name not in PROGRAMS:
         file, environment = ["-P", peers.__file__], {"TF_NUM_INTRAOP_THREADS": "0"}  # as without this package
     if "onednn" in settings:  # read when TensorFlow starts
         environment["TF_ENABLE_ONEDNN_OPTS"] = str(settings["onednn"])
-    return Child([python, *file, name, json.dumps(settings), json.dumps(work)], environment)
+    return Child([sys.executable, *file, name, json.dumps(settings), json.dumps(work)], environment)
 
 
 def ready(child):
@@ -248,14 +227,14 @@ def step_ms(child, steps=COUNT):
     return 1000 * child.ask(["train", steps]) / steps
 
 
-def best_settings(side, python):
+def best_settings(side):
     """Of a side's settings the one with the fastest step, each tried in a process of its own."""
     _, program, choices = SIDES[side]
     if len(choices) == 1 or CORES == 1:
         return choices[0]
     times = []
     for settings in choices:
-        with start(program, settings, python, **WORK) as child:
+        with start(program, settings, **WORK) as child:
             ready(child)
             times.append(min(step_ms(child) for _ in range(4)))
     return choices[times.index(min(times))]
@@ -280,23 +259,18 @@ def in_turn(sides, measure, rounds):
         for name, side in sides.items():
             value = measure(name, side)
             if n > 0:
-                times[name].append(value)
+                times[name].append(round(value, 3))
     return times
 
 
-def python_of(side, torch_python):
-    return torch_python if side.startswith("torch") else sys.executable
-
-
-def measure_sides(rounds, torch_python):
+def measure_sides():
     """Every side's step and reading of the test images, each round of each; what cannot start says why."""
     with contextlib.ExitStack() as stack:
         children, sides, missing = {}, {}, {}
         for side, (label, program, _) in SIDES.items():
-            python = python_of(side, torch_python)
             try:
-                settings = best_settings(side, python)
-                child = stack.enter_context(start(program, settings, python, **WORK))
+                settings = best_settings(side)
+                child = stack.enter_context(start(program, settings, **WORK))
                 seconds = ready(child)
             except ChildError as error:
                 missing[side] = str(error)
@@ -307,27 +281,26 @@ def measure_sides(rounds, torch_python):
             print(f"{label}: first step after {seconds:.1f} s", flush=True)
         peak = stack.enter_context(start("peak", TOGETHER, **WORK))
         ready(peak)
-        steps = in_turn(children | {"peak": peak}, lambda _, child: step_ms(child), rounds)
-        memory = {side: peak_memory(child.pid) for side, child in children.items()}
-        reading = in_turn(children, lambda _, child: child.ask(["predict"]), rounds)
+        steps = in_turn(children | {"peak": peak}, lambda _, child: step_ms(child), ROUNDS)
+        for side, child in children.items():
+            sides[side]["peak_memory_mb"] = peak_memory(child.pid)
+        reading = in_turn(children, lambda _, child: child.ask(["predict"]), ROUNDS)
     for side, row in sides.items():
-        row["peak_memory_mb"] = memory[side] and round(memory[side])
-        row["train_ms"] = [round(value, 2) for value in steps[side]]
-        row["predict_s"] = [round(value, 3) for value in reading[side]]
+        row |= {"train_ms": steps[side], "predict_s": reading[side]}
     gigaflops = 2 * 1024**3 / statistics.median(steps["peak"]) / 1e6
-    return {"rounds": rounds, "peak_gflops": round(gigaflops, 1), "sides": sides, "missing": missing}
+    return {"rounds": ROUNDS, "peak_gflops": round(gigaflops, 1), "sides": sides, "missing": missing}
 
 
-def measure_ladder(rounds):
+def measure_ladder():
     """Milliseconds a step of every rung, in turn: ``{rung: [a round's, …]}``."""
     with contextlib.ExitStack() as stack:
         children = {rung: stack.enter_context(start(*made, **WORK)) for rung, made in LADDER.items()}
         for child in children.values():
             ready(child)
-        times = in_turn(children, lambda _, child: step_ms(child), rounds)
+        times = in_turn(children, lambda _, child: step_ms(child), ROUNDS)
     for rung, values in times.items():
         print(f"{rung:32} {statistics.median(values):6.1f} ms a step", flush=True)
-    return {rung: [round(value, 2) for value in values] for rung, values in times.items()}
+    return times
 
 
 def measure_profile(settings):
@@ -354,72 +327,59 @@ def measure_trainings(settings, seeds=SEEDS):
     return result
 
 
+def measure_point(program, settings, **work):
+    """Time of a step, peak memory and time to the first step, of a process that takes a few steps."""
+    with start(program, settings, **WORK | work) as child:
+        seconds = ready(child)
+        times = [step_ms(child, steps=2) for _ in range(4)]
+        memory = peak_memory(child.pid)
+    point = {"train_ms": round(statistics.median(times[1:]), 2), "peak_memory_mb": memory}
+    point["first_step_s"] = round(seconds, 2)
+    print(f"{program} {work}: {point}", flush=True)
+    return point
+
+
 def measure_growth(settings):
-    """Time of a step and peak memory as batch, time steps and units grow; a process for every point."""
+    """The point of every side as batch, time steps and units grow: ``{axis: {side: {value: point}}}``."""
     result = {axis: {} for axis in GROWTH}
-    sides = dict.fromkeys(GROWTH, ("keras many", "fast"))
-    sides["time_steps"] = ("keras unrolled", "keras many", "fast")
-    for axis, values in GROWTH.items():
-        for side in sides[axis]:
-            result[axis][side] = {}
-            for value in values:
-                with start(SIDES[side][1], settings[side], **WORK | {axis: value}) as child:
-                    seconds = ready(child)
-                    times = [step_ms(child, steps=2) for _ in range(4)]
-                    memory = peak_memory(child.pid)
-                point = {"train_ms": round(statistics.median(times[1:]), 2)}
-                point |= {"peak_memory_mb": memory and round(memory), "first_step_s": round(seconds, 2)}
-                result[axis][side][str(value)] = point
-                print(f"{axis} {value}, {side}: {point}", flush=True)
-    return result
-
-
-def measure_pixels(settings):
-    """Peak memory in MB of training on one pixel at a time: ``{recipe: memory}``."""
-    result = {}
-    for name in PIXELS:
-        with start(name, settings["fast"], **WORK) as child:
-            ready(child)
-            step_ms(child, steps=2)
-            memory = peak_memory(child.pid)
-        result[name] = memory and round(memory)
-    print(result, flush=True)
+    for axis, (values, sides) in GROWTH.items():
+        for side in sides:
+            points = {str(value): measure_point(SIDES[side][1], settings[side], **{axis: value}) for value in values}
+            result[axis][side] = points
     return result
 
 
 def show(result):
     """The table, each time with its ratio to the fast side's."""
-    sides, peak = result["sides"], result["peak_gflops"]
-    fast = sides["fast"]
+    sides = result["sides"]
+    fast = statistics.median(sides["fast"]["train_ms"])
     print(f"\n{result['machine']['processor']}, {result['machine']['cores']} cores, {result['date']}")
-    print(f"matrix products of 1024 x 1024: {peak:.0f} GFLOP/s\n")
-    print(f"{'':42}{'ms/step':>8}{'fast/it':>8}{'images/s':>9}{'of peak':>8}{'MB':>6}{'first s':>8}{'test s':>7}")
+    print(f"matrix products of 1024 x 1024: {result['peak_gflops']:.0f} GFLOP/s\n")
+    print(f"{'':42}{'ms/step':>8}{'fast/it':>8}{'images/s':>9}{'MB':>6}{'first s':>8}{'test s':>7}")
     for side in sides.values():
         ms, seconds = statistics.median(side["train_ms"]), statistics.median(side["predict_s"])
-        ratio = statistics.median(fast["train_ms"]) / ms
-        share = products(**WORK) / ms / 1e6 / peak
         print(
-            f"{side['label']:42}{ms:8.1f}{ratio:8.2f}{1000 * WORK['batch'] / ms:9.0f}{share:8.0%}"
+            f"{side['label']:42}{ms:8.1f}{fast / ms:8.2f}{1000 * WORK['batch'] / ms:9.0f}"
             f"{side['peak_memory_mb'] or 0:6.0f}{side['first_step_s']:8.1f}{seconds:7.2f}"
         )
     for side, reason in result["missing"].items():
         print(f"{SIDES[side][0]:42} missing: {reason}")
 
 
-def bench(output=None, rounds=9, torch_python=sys.executable):
+def bench(output=None):
     """Measure, print the table, and keep the numbers in ``output``, each part as soon as it is there."""
     result = json.loads(output.read_text()) if output and output.exists() else {}
     result |= {"date": datetime.date.today().isoformat(), "machine": machine(), "work": WORK}
-    result |= measure_sides(rounds, torch_python)
+    result |= measure_sides()
     show(result)
     keep(result, output)
     settings = {side: row["settings"] for side, row in result["sides"].items()}
     parts = {
-        "ladder": lambda: measure_ladder(rounds),
+        "ladder": measure_ladder,
         "profile": lambda: measure_profile(settings),
         "quality": lambda: measure_trainings(settings),
         "growth": lambda: measure_growth(settings),
-        "pixels": lambda: measure_pixels(settings),
+        "pixels": lambda: {name: measure_point(name, settings["fast"])["peak_memory_mb"] for name in PIXELS},
     }
     for name, measure in parts.items():
         result[name] = measure()
@@ -434,4 +394,4 @@ def keep(result, output):
 
 
 if __name__ == "__main__":
-    peers.main(*sys.argv[1:], programs=PROGRAMS, recipes=RECIPES_HERE, others={"profile": profile})
+    peers.main(*sys.argv[1:], programs=PROGRAMS, others={"profile": profile})

@@ -1,7 +1,6 @@
 """``python -m lstm_mnist figures``: remake the moving picture of README."""
 
 import io
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,21 +14,15 @@ from ..plots.style import BLACK, ORANGE, SKY, show_image
 from ..pretrained import load_pretrained
 
 
-def make_figures(folder):
-    """Write ``hero.gif`` in ``folder``, whole or not at all: ``best_every_row`` reads a digit. Returns its path."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+def make_figures(path):
+    """Write the GIF ``path``, whole or not at all: ``best_every_row`` reads a digit."""
     model, image = load_pretrained("best_every_row"), load_mnist().test.images[HERO]
     states = shown_states(model, image)
     belief = beliefs(model, image[None])[0]
-    frames, milliseconds = [], []
-    for t in range(1, len(belief) + 1):
-        frames.append(reading_frame(image, states, belief, t))
-        milliseconds.append(150 if t < 5 else 350)
-    milliseconds[-1] = 3000
-    path = folder / "hero.gif"
+    rows = range(1, len(belief) + 1)
+    frames = [reading_frame(image, states, belief, t) for t in rows]
+    milliseconds = [150 if t < 5 else 350 for t in rows[:-1]] + [3000]
     save_animation(frames, path, milliseconds)
-    return path
 
 
 def reading_frame(image, states, belief, t, size=15):

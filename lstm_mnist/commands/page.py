@@ -2,7 +2,6 @@
 
 import json
 import webbrowser
-from pathlib import Path
 
 from ..pad import PAD_MODULE, known_pictures, pad_data
 from ..pretrained import load_pretrained
@@ -29,16 +28,14 @@ show(document.getElementById("pad"), JSON.parse(document.getElementById("data").
 
 
 def make_page(path, look=False):
-    """Write the page to ``path``, and open it in a browser where ``look`` asks for it. Returns the path.
+    """Write the page to ``path``, and open it in a browser where ``look`` asks for it.
 
     Its weights are float16, half the size: the answers on the 10,000 test images stay the same (tests/test_pad.py).
     """
     model = load_pretrained(NETWORK)
     data = pad_data(model, load_pretrained("2019"), known_pictures(model), dtype="float16")
     data = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")  # so that no text ends the script
-    path = Path(path)
     page = PAGE.replace("MODULE", PAD_MODULE.read_text(encoding="utf-8")).replace("DATA", data)
     path.write_text(page, encoding="utf-8")
     if look:
         webbrowser.open(path.resolve().as_uri())
-    return path

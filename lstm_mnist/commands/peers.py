@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +20,12 @@ FEATURES, CLASSES = 28, 10
 COUNT = 20  # batches that a process holds ready, and steps of one call where a program can take many
 
 
-def count_for(batch, time_steps):
-    """Fewer batches where they are large."""
-    return COUNT if batch * time_steps <= 8192 else 2
-
-
-def digits(batch, time_steps, count):
-    """Images uint8 ``[count * batch, time_steps, 28]`` and labels uint8: MNIST's pixels, in order."""
+def digits(batch, time_steps):
+    """Some batches: images uint8 ``[count, batch, time_steps, 28]``, labels uint8; MNIST's pixels, in order."""
+    count = COUNT if batch * time_steps <= 8192 else 2  # fewer where they are large
     with np.load(MNIST_FILE) as archive:
         images, labels = archive["x_train"], archive["y_train"]
-    size = count * batch
-    if time_steps != 28:
-        images = images[: -(-size * time_steps // 28)]
-    return np.resize(images, (size, time_steps, FEATURES)), np.resize(labels, size)
+    return np.resize(images, (count, batch, time_steps, FEATURES)), np.resize(labels, (count, batch))
 
 
 def scaled(images):
@@ -81,14 +75,12 @@ def graph_2019(settings, time_steps, units, seed=0):
 
 def make_2019(settings, batch, time_steps, units):
     step, predict = graph_2019(settings, time_steps, units)
-    count = count_for(batch, time_steps)
-    images, labels = digits(batch, time_steps, count)
+    images, labels = digits(batch, time_steps)
     images, labels = scaled(images), one_hot(labels)
 
     def train(steps):
         for n in range(steps):
-            here = slice(n % count * batch, (n % count + 1) * batch)
-            step(images[here], labels[here])
+            step(images[n % len(images)], labels[n % len(images)])
 
     return train, predict
 
@@ -97,9 +89,8 @@ def make_keras(settings, batch, time_steps, units, unroll=False, steps_per_execu
     tf = start_tensorflow(settings)
     import keras
 
-    count = count_for(batch, time_steps)
-    images, labels = digits(batch, time_steps, count)
-    images = scaled(images)
+    images, labels = digits(batch, time_steps)
+    images, labels = scaled(images).reshape(-1, time_steps, FEATURES), labels.ravel()
     model = keras.Sequential(
         [
             keras.Input((time_steps, FEATURES), batch_size=batch if unroll else None),
@@ -126,8 +117,8 @@ def make_keras(settings, batch, time_steps, units, unroll=False, steps_per_execu
     clock = Clock()
 
     def train(steps):
-        end = min(steps, count) * batch
-        options = {"batch_size": batch, "epochs": -(-steps // count), "shuffle": False, "verbose": 0}
+        end, epochs = min(steps * batch, len(images)), -(-steps * batch // len(images))
+        options = {"batch_size": batch, "epochs": epochs, "shuffle": False, "verbose": 0}
         model.fit(images[:end], labels[:end], callbacks=[clock], **options)
         return clock.seconds
 
@@ -135,36 +126,23 @@ def make_keras(settings, batch, time_steps, units, unroll=False, steps_per_execu
     return train, lambda test: np.concatenate([run(tf.constant(part)) for part in np.split(scaled(test), 10)])
 
 
-def make_keras_many(settings, **work):
-    return make_keras(settings, **work, steps_per_execution=COUNT)
-
-
-def make_keras_unrolled(settings, **work):
-    return make_keras(settings, **work, unroll=True)
-
-
-def make_keras_jit(settings, **work):
-    return make_keras(settings, **work, jit=True)
-
-
 def make_torch(settings, batch, time_steps, units):
     import torch
 
     if "intra" in settings:
         torch.set_num_threads(settings["intra"])
-    count = count_for(batch, time_steps)
-    images, labels = digits(batch, time_steps, count)
+    images, labels = digits(batch, time_steps)
     # rows first: the layout that nn.LSTM computes in, so nothing is turned round at each step
-    images = torch.from_numpy(scaled(images)).reshape(count, batch, time_steps, FEATURES).transpose(1, 2).contiguous()
-    labels = torch.from_numpy(labels.astype(np.int64)).reshape(count, batch)
+    images = torch.from_numpy(scaled(images)).transpose(1, 2).contiguous()
+    labels = torch.from_numpy(labels.astype(np.int64))
     recurrent, output = torch.nn.LSTM(FEATURES, units), torch.nn.Linear(units, CLASSES)
     optimizer = torch.optim.Adam([*recurrent.parameters(), *output.parameters()])
 
     def train(steps):
         for n in range(steps):
             optimizer.zero_grad()
-            outputs, _ = recurrent(images[n % count])
-            torch.nn.functional.cross_entropy(output(outputs[-1]), labels[n % count]).backward()
+            outputs, _ = recurrent(images[n % len(images)])
+            torch.nn.functional.cross_entropy(output(outputs[-1]), labels[n % len(images)]).backward()
             optimizer.step()
 
     def predict(test):
@@ -176,7 +154,7 @@ def make_torch(settings, batch, time_steps, units):
 
 
 def learn_2019(settings, seed):
-    """The 2019 program's 5,000 steps on shuffled batches; returns its ``predict``."""
+    """A program that is done when it is built: the 2019 program's 5,000 steps on shuffled batches."""
     step, predict = graph_2019(settings, 28, 128, seed)
     with np.load(MNIST_FILE) as archive:
         images, labels = scaled(archive["x_train"][5000:]), one_hot(archive["y_train"][5000:])
@@ -186,19 +164,19 @@ def learn_2019(settings, seed):
             order = random.permutation(len(images))
         here, order = order[:128], order[128:]
         step(images[here], labels[here])
-    return predict
+    return lambda steps: None, predict
 
 
 #: what runs without the package
 PROGRAMS = {
     "2019": make_2019,
     "keras": make_keras,
-    "keras many": make_keras_many,
-    "keras unrolled": make_keras_unrolled,
-    "keras jit": make_keras_jit,
+    "keras many": partial(make_keras, steps_per_execution=COUNT),
+    "keras unrolled": partial(make_keras, unroll=True),
+    "keras jit": partial(make_keras, jit=True),
     "torch": make_torch,
+    "2019 recipe": learn_2019,
 }
-RECIPES = {"2019 recipe": learn_2019}
 
 
 # --- a process at work ---------------------------------------------------------------------------------------------
@@ -215,43 +193,28 @@ def answers():
     return map(json.loads, sys.stdin), answer
 
 
-def time_program(program, settings, work, others=()):
+def main(name, settings, work, programs=PROGRAMS, others=()):
     """Build the program, take one step, then obey: ``["train", steps]`` and ``["predict"]`` are answered with seconds.
 
-    ``others`` are further orders, a function of ``train`` each.
+    ``["test"]`` is answered with the accuracy on the test images. ``others`` are further orders, a function of
+    ``train`` each.
     """
     orders, answer = answers()
-    train, predict = program(settings, **work)
+    train, predict = programs[name](json.loads(settings), **json.loads(work))
     train(1)
     answer("ready")
     with np.load(MNIST_FILE) as archive:
-        test = archive["x_test"]
-    for name, *details in orders:
-        if name in others:
-            answer(others[name](train))
-            continue
-        start = time.perf_counter()
-        measured = predict(test) if name == "predict" else train(*details)
-        seconds = time.perf_counter() - start
-        answer(measured if isinstance(measured, float) else seconds)
-
-
-def time_recipe(learn, settings, seed):
-    """Learn, say so, and when asked answer with the test accuracy."""
-    orders, answer = answers()
-    predict = learn(settings, seed)
-    answer("ready")
-    for _ in orders:
-        with np.load(MNIST_FILE) as archive:
-            answer(float(np.mean(predict(archive["x_test"]).argmax(axis=1) == archive["y_test"])))
-
-
-def main(name, settings, work, programs=PROGRAMS, recipes=RECIPES, others=()):
-    settings, work = json.loads(settings), json.loads(work)
-    if name in recipes:
-        time_recipe(recipes[name], settings, **work)
-    else:
-        time_program(programs[name], settings, work, others)
+        test, labels = archive["x_test"], archive["y_test"]
+    for order, *details in orders:
+        if order == "test":
+            answer(float(np.mean(predict(test).argmax(axis=1) == labels)))
+        elif order in others:
+            answer(others[order](train))
+        else:
+            start = time.perf_counter()
+            measured = predict(test) if order == "predict" else train(*details)
+            seconds = time.perf_counter() - start
+            answer(measured if isinstance(measured, float) else seconds)
 
 
 if __name__ == "__main__":

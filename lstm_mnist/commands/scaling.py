@@ -26,7 +26,6 @@ from ..training import compute_gradients, make_train_steps
 from .bench import CORES, in_turn, keep, machine
 from .peers import answers
 
-DEFAULT_OUTPUT = Path(__file__).resolve().parents[2] / "notebooks" / "10_scaling.json"
 ROUNDS = 7
 IMAGES = 2560  # read in one turn, whatever the batch
 SUMS = 50  # of one turn
@@ -60,7 +59,6 @@ def work(kind, cores):
         for batch in orders:
             if batch not in ready:
                 ready[batch] = prepare_steps(strategy, compute, batch) if batch else prepare_sums(strategy)
-                ready[batch]()
             count = IMAGES // batch if batch else SUMS
             begin = time.perf_counter()
             ready[batch]()
@@ -114,7 +112,7 @@ def stream(digits):
         shards = write_shards(Path(folder) / "digits", ((split.images[piece], split.labels[piece]) for piece in pieces))
         train(LSTMClassifier(32), shards, digits // 100, 100, compute=bent, watchers=())
     megabytes = sum(file["bytes"] for file in shards.files.values()) / 1e6
-    answer({"digits": len(shards), "file_mb": round(megabytes, 1), "peak_memory_mb": round(peak_memory(), 1)})
+    answer({"digits": len(shards), "file_mb": round(megabytes, 1), "peak_memory_mb": peak_memory()})
 
 
 # --- the command ---------------------------------------------------------------------------------------------------
@@ -151,10 +149,10 @@ def measure_steps(rounds=ROUNDS):
         tasks = {(side, batch): sides[side] for side, (*_, batches) in SIDES.items() for batch in batches}
         tasks["workers", 0] = sides["workers"]
         measured = in_turn(tasks, lambda task, children: milliseconds(children, task[1]), rounds)
-    sums = [round(value, 3) for value in measured.pop(("workers", 0))]
+    sums = measured.pop(("workers", 0))
     times = {side: {} for side in SIDES}
     for (side, batch), values in measured.items():
-        times[side][str(batch)] = [round(value, 3) for value in values]
+        times[side][str(batch)] = values
     return times, sums
 
 

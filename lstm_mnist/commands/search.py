@@ -32,7 +32,7 @@ def draw(count, seed=SEED):
     return settings
 
 
-def search(rounds=ROUNDS, path=None):
+def search(path=None, rounds=ROUNDS):
     """Play the rounds, one setting a core, and print every run.
 
     The table ``path``, where it is given, keeps them: the best is its last row, as in ``recipes.SEARCHED``.

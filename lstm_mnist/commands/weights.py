@@ -17,10 +17,10 @@ from ..evaluation import predict_probabilities
 SEEDS = range(5)
 
 
-def weights(name, seeds, data=None, together=False, folder=None):
+def weights(name, seeds, data=None, together=False, ledger=None):
     """Train a recipe once a seed and print a row for each.
 
-    ``folder``, where it is given, keeps the rows in its ``ledger.csv``, and the weights of seed 0 beside it.
+    The table ``ledger``, where it is given, keeps the rows, and its folder the weights of seed 0.
 
     ``data`` is the folder of another data set in MNIST's four files; its name comes first in the ledger. ``together``
     adds a row for all seeds' networks as one, whose answer is the mean of their probabilities.
@@ -37,16 +37,16 @@ def weights(name, seeds, data=None, together=False, folder=None):
         runs.append((answers, model.count_params(), seconds))
         command = f"python -m lstm_mnist weights {name} --seeds {seed}{option}"
         row = _row(ledger_name, seed, splits, *runs[-1], command)
-        _write_ledger(folder, row)
-        if folder and seed == SEEDS[0] and name in KEPT and not data:
+        _write_row(ledger, row)
+        if ledger and seed == SEEDS[0] and name in KEPT and not data:
             kept = {key: row[key] for key in ("command", "seed", "versions", "validation_accuracy")}
-            save_pretrained(model, Path(folder) / f"{name}.npz", kept | RECIPES[name].settings())
+            save_pretrained(model, ledger.with_name(f"{name}.npz"), kept | RECIPES[name].settings())
     if together:
         answers, parameters, seconds = zip(*runs, strict=True)
         means = [np.mean(split, axis=0) for split in zip(*answers, strict=True)]
         command = f"python -m lstm_mnist weights {name} --seeds {' '.join(map(str, seeds))} --together{option}"
         name = f"{len(seeds)} x {ledger_name}"
-        _write_ledger(folder, _row(name, seeds[0], splits, means, sum(parameters), sum(seconds), command))
+        _write_row(ledger, _row(name, seeds[0], splits, means, sum(parameters), sum(seconds), command))
 
 
 def _row(name, seed, splits, answers, parameters, seconds, command):
@@ -69,12 +69,11 @@ def _row(name, seed, splits, answers, parameters, seconds, command):
     return row
 
 
-def _write_ledger(folder, row):
-    """Put the row in the folder's ledger, in place of an older one of the same name and seed."""
-    if folder is None:
+def _write_row(ledger, row):
+    """Put the row in the ledger, in place of an older one of the same name and seed."""
+    if ledger is None:
         return
-    path = Path(folder) / "ledger.csv"
-    kept = read_table(path) if path.exists() else []
+    kept = read_table(ledger) if ledger.exists() else []
     rows = {(old["name"], old["seed"]): old for old in kept}
     rows[row["name"], row["seed"]] = row
-    write_table(path, [rows[key] for key in sorted(rows)])
+    write_table(ledger, [rows[key] for key in sorted(rows)])
