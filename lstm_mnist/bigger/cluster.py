@@ -1,5 +1,6 @@
 """One worker of several machines: who the others are, and what goes wrong among them."""
 
+import contextlib
 import json
 import os
 import signal
@@ -62,19 +63,13 @@ def read_tf_config():
 
 def _wait_for(workers, time_limit):
     end = time.monotonic() + time_limit
-    for n, address in enumerate(workers):
-        while not _is_there(address):
+    for n, (host, port) in enumerate(workers):
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+                break
             if time.monotonic() > end:
                 raise WorkerError(
-                    f"worker {n} at {address[0]}:{address[1]} has not come within {time_limit:g} s: "
+                    f"worker {n} at {host}:{port} has not come within {time_limit:g} s: "
                     "start it with the same TF_CONFIG and its own task index"
                 )
             time.sleep(0.1)
-
-
-def _is_there(address):
-    try:
-        socket.create_connection(address, timeout=1).close()
-        return True
-    except OSError:
-        return False

@@ -115,15 +115,11 @@ class Agreement(Watcher):
         if not self.strategy.cluster_resolver:
             return
         numbers = numbers_of(run)
-        totals = self.add_up(tf.constant(list(numbers.values()), tf.int64)).numpy()
+        everybodys = self.strategy.run(tf.constant, (list(numbers.values()), tf.int64))
+        totals = self.strategy.reduce(tf.distribute.ReduceOp.SUM, everybodys, axis=None).numpy()
         for (name, number), total in zip(numbers.items(), totals, strict=True):
             if total != number * self.strategy.num_replicas_in_sync:
                 raise ValueError(f"the workers differ in {name}: give all the same arguments, seeds and checkpoints")
-
-    @tf.function
-    def add_up(self, mine):
-        everybodys = self.strategy.run(tf.identity, (mine,))
-        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, everybodys, axis=None)
 
 
 def numbers_of(run):
