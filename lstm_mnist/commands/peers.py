@@ -91,36 +91,24 @@ def make_keras(settings, batch, time_steps, units, unroll=False, steps_per_execu
 
     images, labels = digits(batch, time_steps)
     images, labels = scaled(images).reshape(-1, time_steps, FEATURES), labels.ravel()
-    model = keras.Sequential(
-        [
-            keras.Input((time_steps, FEATURES), batch_size=batch if unroll else None),
-            keras.layers.LSTM(units, unroll=unroll),
-            keras.layers.Dense(CLASSES),
-        ]
-    )
+    rows = keras.Input((time_steps, FEATURES), batch_size=batch if unroll else None)
+    model = keras.Sequential([rows, keras.layers.LSTM(units, unroll=unroll), keras.layers.Dense(CLASSES)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, metrics=["accuracy"], steps_per_execution=steps_per_execution, jit_compile=jit)
 
-    class Clock(keras.callbacks.Callback):
-        """From the first batch's begin to the last one's end: what ``fit`` does before and after is not counted."""
+    times = []  # of batches' begins and ends: what fit does before the first and after the last is not counted
 
-        def on_train_begin(self, logs=None):
-            self.start = None
+    def note_time(batch, logs=None):
+        times.append(time.perf_counter())
 
-        def on_train_batch_begin(self, batch, logs=None):
-            if self.start is None:
-                self.start = time.perf_counter()
-
-        def on_train_batch_end(self, batch, logs=None):
-            self.seconds = time.perf_counter() - self.start
-
-    clock = Clock()
+    clock = keras.callbacks.LambdaCallback(on_train_batch_begin=note_time, on_train_batch_end=note_time)
 
     def train(steps):
+        times.clear()
         end, epochs = min(steps * batch, len(images)), -(-steps * batch // len(images))
         options = {"batch_size": batch, "epochs": epochs, "shuffle": False, "verbose": 0}
         model.fit(images[:end], labels[:end], callbacks=[clock], **options)
-        return clock.seconds
+        return times[-1] - times[0]
 
     run = tf.function(lambda part: model(part), jit_compile=jit)
     return train, lambda test: np.concatenate([run(tf.constant(part)) for part in np.split(scaled(test), 10)])
