@@ -31,18 +31,17 @@ def write_shards(folder, batches, shards=10):
     shards = check_whole("shards", shards, 1, 99_999)  # their names have five digits
     if folder.exists():
         raise ValueError(f"{folder} is there already: choose another folder for the shards")
-    names = [f"digits-{k:05d}-of-{shards:05d}.tfrecord" for k in range(shards)]
     with all_or_nothing(folder) as beside:
         beside.mkdir()
+        paths = [beside / f"digits-{k:05d}-of-{shards:05d}.tfrecord" for k in range(shards)]
         try:
-            index = _write_files([str(beside / name) for name in names], _pairs(batches))
+            index = _write_files(paths, _pairs(batches))
         except (tf.errors.OutOfRangeError, tf.errors.ResourceExhaustedError) as error:  # no room for a file
             raise OSError(error.message) from error
-        digits = [len(range(k, index["total"], shards)) for k in range(shards)]  # dealt in turn
-        index["files"] = {
-            name: {"digits": n, "bytes": (beside / name).stat().st_size, "begin": _begin(beside / name)}
-            for name, n in zip(names, digits, strict=True)
-        }
+        index["files"] = {}
+        for k, path in enumerate(paths):
+            dealt = range(k, index["total"], shards)
+            index["files"][path.name] = {"digits": len(dealt)} | _marks(path)
         (beside / INDEX).write_text(json.dumps(index | {"seal": _seal(index)}, indent=1))
     return Shards(folder)
 
@@ -61,7 +60,7 @@ def _write_files(paths, pairs):
     """The files. Returns what is known of all digits: how many, their shape, largest label and checksum."""
     shape, total, largest, checksum = None, 0, 0, 0
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(tf.io.TFRecordWriter(path)) for path in paths]
+        writers = [stack.enter_context(tf.io.TFRecordWriter(str(path))) for path in paths]
         for images, labels in pairs:
             check_images(images)
             check_labels(labels, len(images), MAX_CLASSES)
@@ -79,10 +78,10 @@ def _write_files(paths, pairs):
     return {"shape": shape, "total": total, "largest_label": largest, "checksum": checksum}
 
 
-def _begin(path):
-    """The checksum of a file's first digits, which tells it from its siblings and from files of another writing."""
+def _marks(path):
+    """A file's size, and the checksum of its first digits, which tells it from its siblings and from other writings."""
     with path.open("rb") as file:
-        return zlib.crc32(file.read(65_536))
+        return {"bytes": path.stat().st_size, "begin": zlib.crc32(file.read(65_536))}
 
 
 def _seal(index):
@@ -92,15 +91,14 @@ def _seal(index):
 def _check_file(path, expected, number):
     if not path.is_file():
         raise DataError(f"{path} is missing, one of {number} shards: {REMEDY}")
-    if path.stat().st_size != expected["bytes"]:
-        raise DataError(f"{path} has {path.stat().st_size} bytes instead of {expected['bytes']}: {REMEDY}")
     try:
-        if _begin(path) != expected["begin"]:
-            raise DataError(
-                f"{path} does not begin with the digits written there: it is damaged or another file; {REMEDY}"
-            )
+        found = _marks(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error}): {REMEDY}") from error
+    if found["bytes"] != expected["bytes"]:
+        raise DataError(f"{path} has {found['bytes']} bytes instead of {expected['bytes']}: {REMEDY}")
+    if found["begin"] != expected["begin"]:
+        raise DataError(f"{path} does not begin with the digits written there: it is damaged or another file; {REMEDY}")
 
 
 class Shards:
