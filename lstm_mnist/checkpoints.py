@@ -1,11 +1,12 @@
 """A run in a folder: what was cut off goes on as if it had not been, and never as another run."""
 
-import functools
+import dis
+import inspect
 import json
+import sys
 import types
 import zlib
 
-import keras
 import numpy as np
 import tensorflow as tf
 from filelock import FileLock, Timeout
@@ -14,8 +15,13 @@ from .checks import check_path
 from .files import DataError, all_or_nothing, read_npz
 from .watchers import Watcher
 
-VERSION = 2  # of the file
+VERSION = 3  # of the file
 OF_KERAS = ("name", "autocast", "built", "compiled", "loss", "stop_training")  # they change no result of ``train``
+
+HELD = (  # where a function, its code, a cell of its closure, a method and a partial keep what tells them apart
+    *("__code__", "__defaults__", "__kwdefaults__", "__closure__", "co_code", "co_names", "co_consts"),
+    *("cell_contents", "__func__", "__self__", "func", "args", "keywords"),
+)
 
 
 class Checkpoints(Watcher):
@@ -128,53 +134,59 @@ def describe(value):
 
 
 def _described(value, seen):
-    inner = functools.partial(_described, seen=seen)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, bytes | complex):
+        return repr(value)
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, value))
     if isinstance(value, dict):
-        return {str(key): inner(item) for key, item in value.items()}
+        return {str(key): _described(item, seen) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [inner(item) for item in value]
-    if isinstance(value, types.CodeType):
-        return inner([zlib.crc32(value.co_code), value.co_names, value.co_consts])
+        return [_described(item, seen) for item in value]
     if hasattr(value, "__array__") and not isinstance(value, type):
         array = np.asarray(value)
         return [list(array.shape), str(array.dtype), zlib.crc32(array.tobytes())]
-    if id(value) in seen:
-        return type(value).__name__
+    parts = () if id(value) in seen else _parts(value)
     seen[id(value)] = value
-    return inner([type(value).__name__, *_parts(value)])
+    return [type(value).__name__, *_described(parts, seen)]
 
 
 def _parts(value):
-    """What an object or function is made of; of what others made, the name alone."""
-    if isinstance(value, functools.partial):
-        return value.func, value.args, value.keywords
-    if isinstance(value, types.MethodType):
-        return value.__func__, value.__self__
+    """What an object or function is made of; of what others made, the settings or the name alone."""
     if isinstance(value, tf.types.experimental.PolymorphicFunction):  # of tf.function
         return (value.python_function,)
-    if isinstance(value, keras.layers.Layer):
-        return _layers(value), value.get_weights()
+    methods = inspect.getmembers(type(value), inspect.isfunction)
+    if hasattr(value, "get_config") and not isinstance(value, type):  # of Keras
+        return _layers(value), _plain(value), getattr(value, "weights", ()), methods
     home = str(getattr(value, "__module__", "")).partition(".")[0]
-    name = getattr(value, "__qualname__", "")
-    known = isinstance(value, type | types.ModuleType) or not hasattr(value, "__dict__")
-    if known or home in ("tensorflow", "keras", "numpy"):
-        return (name,)
-    if isinstance(value, types.FunctionType):
-        brought = [cell.cell_contents for cell in value.__closure__ or ()]
-        names = [] if home == "lstm_mnist" else _names(value.__code__)
-        looked_up = {key: value.__globals__[key] for key in names if key in value.__globals__}
-        return name, value.__code__, value.__defaults__, value.__kwdefaults__, brought, looked_up
-    return [item for item in vars(type(value)).values() if isinstance(item, types.FunctionType)], vars(value)
+    if isinstance(value, type | types.ModuleType) or home in ("tensorflow", "keras", "numpy"):
+        return (str(getattr(value, "__name__", getattr(value, "name", ""))),)
+    looked_up = {}
+    if inspect.isfunction(value) and home != "lstm_mnist":
+        looked_up = _looked_up(value.__code__, value.__globals__)
+    held = {key: getattr(value, key) for key in HELD if hasattr(value, key)}
+    return held, looked_up, methods, getattr(value, "__dict__", {})
 
 
-def _names(code):
-    """The names that a function and those inside it look up, in order."""
-    inside = (_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
-    return sorted({*code.co_names}.union(*inside))
+def _looked_up(code, known):
+    """What a function, and those inside it, look up in ``known``, its globals, and in modules of one's own there."""
+    names = [one.argval for one in dis.get_instructions(code) if one.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    found = {name: known[name] for name in names if name in known}
+    for name, module in list(found.items()):
+        if isinstance(module, types.ModuleType) and not _is_installed(module):
+            found |= {f"{name}.{key}": vars(module)[key] for key in code.co_names if key in vars(module)}
+    for inside in filter(inspect.iscode, code.co_consts):
+        found |= _looked_up(inside, known)
+    return found
+
+
+def _is_installed(module):
+    """Whether a module came with Python or a package, and not with the program that trains."""
+    home = module.__name__.partition(".")[0]
+    return home in sys.stdlib_module_names or "-packages" in str(getattr(module, "__file__", ""))
 
 
 def _variables(run):

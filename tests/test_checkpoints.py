@@ -4,6 +4,7 @@ import functools
 import shutil
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
@@ -211,6 +212,30 @@ class Darker:
         return self(images, n)
 
 
+def darker(number):
+    return eval(f"lambda images: images * {number}")
+
+
+def module(number):
+    mine = types.ModuleType("mine")
+    mine.darker = darker(number)
+    return eval("lambda images: mine.darker(images)", {"mine": mine})
+
+
+def smooth(number):
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=number)
+    return lambda labels, logits: loss(labels, logits)
+
+
+def cast(number):
+    dtype = tf.float32 if number == 0.5 else tf.float16
+    return lambda images: tf.cast(images, dtype)
+
+
+def inherited(number):
+    return type("Darkest", (type("Own", (), {"__call__": darker(number)}),), {})()
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -224,11 +249,26 @@ class Darker:
         lambda number: Recipe(changes={"degrees": number}).change(0),
         lambda number: on_changed(keras.layers.Rescaling(tf.constant(number))),
         lambda number: eval("lambda images: images * number", {"number": tf.constant(number)}),
+        module,
+        smooth,
+        cast,
+        inherited,
+        lambda number: eval(f"lambda images: images in {{0, {number}}}"),
     ],
-    ids=["object", "method", "graph", "partial", "keyword", "global", "inside", "recipe", "layer", "tensor"],
+    ids=[
+        *("object", "method", "graph", "partial", "keyword", "global", "inside", "recipe", "layer", "tensor"),
+        *("module", "loss", "dtype", "inherited", "set"),
+    ],
 )
 def test_a_function_is_known_by_all_that_it_reads(make):
     assert describe(make(0.5)) == describe(make(0.5)) != describe(make(0.6))
+
+
+def test_a_global_with_the_name_of_an_attribute_is_none_that_a_function_reads():
+    def reading(number):
+        return eval("lambda images: images.mean", {"mean": number})
+
+    assert describe(reading(0.5)) == describe(reading(0.6))
 
 
 def test_a_function_that_reads_itself_or_a_module_has_a_description():
