@@ -91,7 +91,9 @@ def make_train_steps(model, optimizer, batch_shape, compute=compute_gradients):
         measured = tf.TensorArray(tf.float32, size=batches)  # a list that a graph can fill
         for k in tf.range(batches):
             n = tf.convert_to_tensor(optimizer.iterations)  # the step since the start; k is its place in this call
-            gradients, loss, accuracy = compute(model, images[k], labels[k], n)
+            computed = compute(model, images[k], labels[k], n)
+            check_computed(computed, model.trainable_variables)
+            gradients, loss, accuracy = computed
             update(optimizer, gradients, model.trainable_variables)
             norm = tf.linalg.global_norm(gradients)
             seen = [tf.cast(value, tf.float32) for value in (loss, accuracy, norm)]
@@ -187,3 +189,26 @@ def check_arguments(model, split, optimizer, compute, watchers):
         raise TypeError("optimizer is a LossScaleOptimizer, and this loop scales no loss: give the inner optimizer")
     if optimizer.built and optimizer.iterations.numpy() > 0:
         raise ValueError(f"optimizer has taken {optimizer.iterations.numpy()} steps already: give a fresh one")
+    variables = optimizer._trainable_variables if optimizer.built else model.trainable_variables
+    if [*map(id, variables)] != [*map(id, model.trainable_variables)]:
+        raise ValueError(
+            f"optimizer {optimizer.name!r} was built for other weights than this model's: give a fresh one"
+        )
+
+
+@tf.autograph.experimental.do_not_convert
+def check_computed(computed, variables):
+    """Raise ``ValueError`` unless ``compute`` gave a gradient of each variable's shape, and two numbers."""
+    wanted = [*(variable.shape for variable in variables), (), ()]
+    values = tf.nest.flatten(computed)
+    given = [tf.TensorShape(getattr(value, "shape", ())) for value in values]
+    is_triple = isinstance(computed, list | tuple) and len(computed) == 3
+    if is_triple and len(given) == len(wanted) and all(map(tf.TensorShape.is_compatible_with, given, wanted)):
+        return
+    shown = ", ".join(str(getattr(value, "shape", value)) for value in values)
+    error = ValueError(
+        f"compute returns {shown}: return gradients, loss, accuracy, with a gradient of each trainable weight's "
+        f"shape ({', '.join(map(str, wanted[:-2]))}), and loss and accuracy are a number each"
+    )
+    error.ag_pass_through = True  # or AutoGraph hides the message behind a page of code
+    raise error

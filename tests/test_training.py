@@ -159,3 +159,35 @@ def test_the_graph_of_the_steps_is_freed():
 def test_labels_that_are_none_have_no_loss(labels, message):
     with pytest.raises(ValueError, match=message):
         lstm_mnist.loss_and_accuracy(labels, np.zeros((2, 10), np.float32))
+
+
+def test_an_optimizer_built_for_another_model_is_refused(split):
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(small_model().trainable_variables)
+    with pytest.raises(ValueError, match=r"^optimizer 'adam.*' was built for other weights .*: give a fresh one$"):
+        lstm_mnist.train(small_model(), split, 2, 8, optimizer=optimizer, watchers=())
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda gradients, loss, accuracy: (gradients, loss),
+        lambda gradients, loss, accuracy: (gradients[:-1], loss, accuracy),
+        lambda gradients, loss, accuracy: (gradients[::-1], loss, accuracy),
+        lambda gradients, loss, accuracy: ([None] * len(gradients), loss, accuracy),
+        lambda gradients, loss, accuracy: (loss, gradients, accuracy),
+        lambda gradients, loss, accuracy: (gradients, tf.stack([loss, loss]), accuracy),
+        lambda gradients, loss, accuracy: [*gradients, loss, accuracy],
+        lambda gradients, loss, accuracy: loss,
+    ],
+    ids=["two", "too few", "turned", "none", "order", "no number", "flat", "loss"],
+)
+def test_a_compute_that_returns_something_else_is_told_what_to_return(split, spoilt):
+    model = small_model()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"^compute returns .*: return gradients, loss, accuracy, with"):
+        lstm_mnist.train(
+            model, split, 2, 8, watchers=(), compute=lambda *given: spoilt(*lstm_mnist.compute_gradients(*given))
+        )
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
