@@ -165,6 +165,10 @@ def check_arguments(model, split, optimizer, compute, watchers):
         raise TypeError(f"watchers are {watchers!r}: give a list of them, such as [lstm_mnist.Printing()]")
     if not tf.executing_eagerly():
         raise ValueError("eager execution is switched off: take tf.compat.v1.disable_eager_execution() out")
+    if tf.distribute.has_strategy():
+        raise ValueError(
+            "train is called in a strategy's scope: call lstm_mnist.bigger.sharing.train_shared outside it"
+        )
     if not hasattr(split, "batches"):
         raise TypeError(
             f"split is a {type(split).__name__}: give lstm_mnist.load_mnist().train, "

@@ -191,3 +191,9 @@ def test_a_compute_that_returns_something_else_is_told_what_to_return(split, spo
         )
     for now, then in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+def test_a_strategys_scope_is_refused_with_the_way_round(split):
+    for strategy in (tf.distribute.MirroredStrategy(["CPU:0"]), tf.distribute.OneDeviceStrategy("CPU:0")):
+        with strategy.scope(), pytest.raises(ValueError, match=r"strategy's scope: call .*train_shared outside it"):
+            lstm_mnist.train(small_model(), split, 2, 8, watchers=())
