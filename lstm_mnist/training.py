@@ -92,8 +92,7 @@ def make_train_steps(model, optimizer, batch_shape, compute=compute_gradients):
         for k in tf.range(batches):
             n = tf.convert_to_tensor(optimizer.iterations)  # the step since the start; k is its place in this call
             computed = compute(model, images[k], labels[k], n)
-            check_computed(computed, model.trainable_variables)
-            gradients, loss, accuracy = computed
+            gradients, loss, accuracy = check_computed(computed, model.trainable_variables)
             update(optimizer, gradients, model.trainable_variables)
             norm = tf.linalg.global_norm(gradients)
             seen = [tf.cast(value, tf.float32) for value in (loss, accuracy, norm)]
@@ -202,13 +201,13 @@ def check_arguments(model, split, optimizer, compute, watchers):
 
 @tf.autograph.experimental.do_not_convert
 def check_computed(computed, variables):
-    """Raise ``ValueError`` unless ``compute`` gave a gradient of each variable's shape, and two numbers."""
+    """What ``compute`` gave; ``ValueError`` unless that is a gradient of each variable's shape, and two numbers."""
     wanted = [*(variable.shape for variable in variables), (), ()]
     values = tf.nest.flatten(computed)
     given = [tf.TensorShape(getattr(value, "shape", ())) for value in values]
     is_triple = isinstance(computed, list | tuple) and len(computed) == 3
     if is_triple and len(given) == len(wanted) and all(map(tf.TensorShape.is_compatible_with, given, wanted)):
-        return
+        return computed
     shown = ", ".join(str(getattr(value, "shape", value)) for value in values)
     error = ValueError(
         f"compute returns {shown}: return gradients, loss, accuracy, with a gradient of each trainable weight's "
