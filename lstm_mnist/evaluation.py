@@ -23,24 +23,21 @@ class Calibration(NamedTuple):
 class PairedTest(NamedTuple):
     """Two networks' answers to the same examples, counted, and how often chance alone would be as uneven."""
 
-    both_right: int
-    only_first: int  # right by the first network alone
+    only_first: int  # answered rightly by the first network alone
     only_second: int
-    both_wrong: int
     p_value: float
 
 
-def predict_probabilities(model, images, batch_size=1000):
+def predict_probabilities(model, images):
     """Softmax probabilities float32 ``[n, num_classes]`` for images ``[n, rows, columns]``.
 
     ``model`` is a Keras model that gives logits; one in 16-bit arithmetic gives probabilities in float32 too. Raises
     ``TypeError`` for anything else, ``ValueError`` for images that cannot be read, or a model that has a softmax.
     """
-    batch_size = check_positive("batch_size", batch_size)
     if not hasattr(model, "predict"):
         raise TypeError(f"model is of type {type(model).__name__}: give a Keras model, such as an LSTMClassifier")
     check_images(images)
-    logits = keras.ops.cast(model.predict(images, batch_size=batch_size, verbose=0), "float32")
+    logits = keras.ops.cast(model.predict(images, batch_size=1000, verbose=0), "float32")
     if len(logits.shape) != 2:
         raise ValueError(f"the model answers in shape {tuple(logits.shape)}: expected logits [n, num_classes]")
     logits = np.asarray(logits)
@@ -112,9 +109,8 @@ def paired_test(first, second, labels):
     first, labels = _checked(first, labels)
     second, _ = _checked(second, labels)
     first_right, second_right = first.argmax(axis=1) == labels, second.argmax(axis=1) == labels
-    counts = np.bincount(2 * first_right + second_right, minlength=4).tolist()
-    both_wrong, only_second, only_first, both_right = counts
-    return PairedTest(both_right, only_first, only_second, both_wrong, _fair_coins(only_first, only_second))
+    only_first, only_second = int(np.sum(first_right & ~second_right)), int(np.sum(second_right & ~first_right))
+    return PairedTest(only_first, only_second, _fair_coins(only_first, only_second))
 
 
 def _fair_coins(heads, tails):

@@ -60,10 +60,7 @@ def trace(model, images, open_gates=()):
     the model cannot read, an empty batch included, or a gate of another name.
     """
     open_gates = _checked_gates(open_gates)
-    others = []
-    if open_gates == getattr(model, "open_gates", None):
-        others = [OpenGateClassifier]
-    images = _checked_images(model, images, *others)
+    images = _checked_images(model, images)
     rows = walk(model.lstm, model.scale(tf.constant(images)), open_gates)
     states = [np.stack(state, axis=1) for state in zip(*rows, strict=True)]
     return Trace(*states, model.output_layer(states[-1]).numpy())
@@ -71,8 +68,7 @@ def trace(model, images, open_gates=()):
 
 def beliefs(model, images, open_gates=()):
     """What the model would answer after each row: softmax probabilities float32 ``[n, time_steps, num_classes]``."""
-    images = np.asarray(images)
-    check_images(images)
+    images = _checked_images(model, images)
     parts = np.array_split(images, max(len(images) // 500, 1))
     return np.concatenate([tf.nn.softmax(trace(model, part, open_gates).logits) for part in parts])
 
@@ -269,18 +265,15 @@ def row_properties(images):
 
 
 def _loop_closes(ink):
-    """The row, counted from 1, that closes each image's first loop: int64 ``[n]``, rows + 1 where there is none.
+    """The row, counted from 1, that closes each image's first loop: int16 ``[n]``, rows + 2 where there is none.
 
-    A region is enclosed as soon as the row under its lowest pixel is read.
+    A blank region is enclosed as soon as the row under its lowest pixel is read. What is not enclosed reaches the last
+    row of a blank frame around the image.
     """
     blank = np.pad(~ink, ((0, 0), (1, 1), (1, 1)), constant_values=True)
-    outside = np.zeros_like(blank)
-    outside[:, 0] = True
-    outside = _spread(outside, blank)
-    inside = blank & ~outside
-    height = np.arange(blank.shape[1], dtype=np.int16)[:, None]
-    lowest = _spread(np.where(inside, height, 0), inside)
-    return np.where(inside, lowest + 1, ink.shape[1] + 1).min(axis=(1, 2))
+    row = np.arange(blank.shape[1], dtype=np.int16)[:, None]  # counted from 1 in the image: the frame's first is 0
+    lowest = _spread(np.where(blank, row, 0), blank)
+    return np.where(blank, lowest, row[-1]).min(axis=(1, 2)) + 1
 
 
 def _spread(values, where):

@@ -106,24 +106,18 @@ class LSTMClassifier(keras.Model):
     """
 
     def __init__(self, num_hidden=128, num_classes=10, num_features=28, init="keras", **kwargs):
-        num_hidden = check_positive("num_hidden", num_hidden)
-        num_classes = check_positive("num_classes", num_classes)
-        num_features = check_positive("num_features", num_features)
         if init not in ("keras", "2019"):
             raise ValueError(f"init is {init!r}: use 'keras' or '2019'")
         super().__init__(**kwargs)
-        self.num_hidden, self.num_classes, self.num_features = num_hidden, num_classes, num_features
+        self.num_hidden = check_positive("num_hidden", num_hidden)
+        self.num_classes = check_positive("num_classes", num_classes)
+        self.num_features = check_positive("num_features", num_features)
         self.init = init
         normal = keras.initializers.RandomNormal(stddev=1.0) if init == "2019" else None
-        self.lstm = LSTM(num_hidden, name="lstm", dtype=self.dtype_policy)
-        self.output_layer = keras.layers.Dense(
-            num_classes,
-            kernel_initializer=normal or "glorot_uniform",
-            bias_initializer=normal.clone() if normal else "zeros",
-            name="output",
-            dtype=self.dtype_policy,
-        )
-        self.build((None, None, num_features))
+        self.lstm = LSTM(self.num_hidden, name="lstm", dtype=self.dtype_policy)
+        start = {"kernel_initializer": normal, "bias_initializer": normal.clone()} if normal else {}
+        self.output_layer = keras.layers.Dense(self.num_classes, name="output", dtype=self.dtype_policy, **start)
+        self.build((None, None, self.num_features))
 
     def build(self, input_shape):
         if self.built:
@@ -167,39 +161,33 @@ class LSTMClassifier(keras.Model):
             check_labels(labels, len(images), self.num_classes)
 
     def fit(self, x=None, y=None, **kwargs):
-        self._check_arrays(x, y)
-        with _in_one_line():
+        with self._checked(x, y):
             return super().fit(x, y, **kwargs)
 
     def evaluate(self, x=None, y=None, **kwargs):
-        self._check_arrays(x, y)
-        with _in_one_line():
+        with self._checked(x, y):
             return super().evaluate(x, y, **kwargs)
 
     def predict(self, x, **kwargs):
-        self._check_arrays(x)
-        with _in_one_line():
+        with self._checked(x):
             return super().predict(x, **kwargs)
 
-    def _check_arrays(self, x, y=None):
+    @contextlib.contextmanager
+    def _checked(self, x, y=None):
+        """Arrays are looked at before Keras works on them; what its graph says of a dataset's floats becomes a line."""
         if hasattr(x, "shape") or isinstance(x, list | tuple):  # a dataset or generator is not run twice to be seen
             self.check(x, y)
         elif self.jit_compile:  # XLA leaves the assertion of ``scale`` out
             images = tf.nest.flatten(getattr(x, "element_spec", ()))[:1]
             if not images or images[0].dtype != tf.uint8:
                 raise ValueError("jit_compile=True looks at no dataset's floats: give uint8, an array, or leave it out")
+        try:
+            yield
+        except tf.errors.InvalidArgumentError as error:
+            if NOT_SCALED in error.message:
+                raise ValueError(NOT_SCALED) from None  # without TensorFlow's stack around it
+            raise
 
     def get_config(self):
         names = ("num_hidden", "num_classes", "num_features", "init")
         return super().get_config() | {name: getattr(self, name) for name in names}
-
-
-@contextlib.contextmanager
-def _in_one_line():
-    """What a graph says of floats that are not scaled, without TensorFlow's stack around it."""
-    try:
-        yield
-    except tf.errors.InvalidArgumentError as error:
-        if NOT_SCALED in error.message:
-            raise ValueError(NOT_SCALED) from None
-        raise

@@ -156,37 +156,26 @@ class SoftmaxTwice(LSTMClassifier):
         return keras.ops.softmax(logits) if training else logits
 
 
-class Sweep(keras.layers.Layer):
-    """Reads a grid of features along each column (or each row), there and back.
+def swept(grid, units):
+    """Two LSTMs read each row of a grid of features, one there and one back, the same two for all rows.
 
-    Maps float ``[batch, rows, columns, n]`` to ``[batch, rows, columns, 2 units]``: each place then knows its whole
-    column. One LSTM reads there and one back, the same two for all columns.
+    From float ``[batch, rows, columns, n]`` to ``[batch, rows, columns, 2 units]``: each place then knows its row.
     """
-
-    def __init__(self, units, along_rows=False, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-        self.along_rows = along_rows
-        self.there = LSTM(units, return_sequences=True)
-        self.back = LSTM(units, return_sequences=True)
-
-    def call(self, grid):
-        if self.along_rows:
-            return self._read_lines(grid)
-        return keras.ops.transpose(self._read_lines(keras.ops.transpose(grid, (0, 2, 1, 3))), (0, 2, 1, 3))
-
-    def _read_lines(self, grid):
-        lines, length, features = grid.shape[1:]
-        sequences = keras.ops.reshape(grid, (-1, length, features))
-        there = self.there(sequences)
-        back = keras.ops.flip(self.back(keras.ops.flip(sequences, 1)), 1)
-        both = keras.ops.concatenate([there, back], axis=2)
-        return keras.ops.reshape(both, (-1, lines, length, 2 * self.units))
+    rows, columns, features = grid.shape[1:]
+    sequences = keras.ops.reshape(grid, (-1, columns, features))
+    there = LSTM(units, return_sequences=True)(sequences)
+    back = LSTM(units, return_sequences=True)(keras.ops.flip(sequences, 1))
+    both = keras.ops.concatenate([there, keras.ops.flip(back, 1)], axis=2)
+    return keras.ops.reshape(both, (-1, rows, columns, 2 * units))
 
 
 def renet():
     """Squares of 2 x 2 swept by LSTMs along columns, then rows; twice (after Visin et al. 2015, arXiv 1505.00393)."""
-    layers = []
+    pixels = grid = keras.Input((28, 28))
     for side, features in ((14, 1), (7, 64)):
-        layers += [*_squares(side, 2, features), Sweep(32), Sweep(32, along_rows=True)]
-    return _in_a_row(*layers, keras.layers.Flatten(), keras.layers.Dropout(0.5))
+        for layer in _squares(side, 2, features):
+            grid = layer(grid)
+        grid = keras.ops.swapaxes(swept(keras.ops.swapaxes(grid, 1, 2), 32), 1, 2)
+        grid = swept(grid, 32)
+    state = keras.layers.Dropout(0.5)(keras.layers.Flatten()(grid))
+    return Neighbour(keras.Model(pixels, keras.layers.Dense(10)(state)))
