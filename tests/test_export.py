@@ -1,4 +1,5 @@
 import importlib.util
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +16,11 @@ from lstm_mnist.better import networks
 from lstm_mnist.bigger.export import export, exported_logits, predict_folder
 from lstm_mnist.drawing import load_drawn_digits, rasterise
 
-NEEDS_ONNX = pytest.mark.skipif(
-    not all(importlib.util.find_spec(name) for name in ("tf2onnx", "onnx", "onnxruntime")),
-    reason="the extra onnx is not installed",
-)
+HAS_ONNX = all(importlib.util.find_spec(name) for name in ("tf2onnx", "onnx", "onnxruntime"))
+NEEDS_ONNX = pytest.mark.skipif(not HAS_ONNX, reason="the extra onnx is not installed")
 KINDS = ["model.keras", "saved_model", pytest.param("model.onnx", marks=NEEDS_ONNX)]
 
-#: reads each of the formats as another program would, in a process of its own
+#: reads the formats as another program would, in a process of its own
 READER = Path(__file__).parent / "programs" / "read_exported.py"
 
 
@@ -43,29 +42,42 @@ def exported(model, tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_fresh_process_reads_the_same_10_000_answers(model, exported, kind, tmp_path):
-    images = lstm_mnist.load_mnist().test.images
-    np.save(tmp_path / "images.npy", images)
-    arguments = [str(exported(kind)), str(tmp_path / "images.npy"), str(tmp_path / "logits.npy")]
-    child = subprocess.run([sys.executable, READER, kind, *arguments], capture_output=True, text=True, timeout=300)
+@pytest.fixture(scope="module")
+def logits(model):
+    """What the network itself says to the 10,000 test images."""
+    return model.predict(lstm_mnist.load_mnist().test.images, batch_size=1000, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def read(exported, tmp_path_factory):
+    """The folder in which a fresh process leaves the logits that it reads from each kind, ``<kind>.npy``."""
+    folder = tmp_path_factory.mktemp("read")
+    np.save(folder / "images.npy", lstm_mnist.load_mnist().test.images)
+    paths = [exported("saved_model"), exported("model.keras")]
+    if HAS_ONNX:
+        paths.insert(0, exported("model.onnx"))
+    child = subprocess.run([sys.executable, READER, folder, *paths], capture_output=True, text=True, timeout=300)
     assert child.returncode == 0, child.stderr
-    logits, expected = np.load(tmp_path / "logits.npy"), model.predict(images, batch_size=1000, verbose=0)
-    np.testing.assert_array_equal(logits.argmax(axis=1), expected.argmax(axis=1))
-    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    return folder
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_package_reads_its_exports_any_number_of_images(model, exported, kind):
+def test_a_fresh_process_reads_the_same_10_000_answers(logits, read, kind):
+    theirs = np.load(read / f"{kind}.npy")
+    np.testing.assert_array_equal(theirs.argmax(axis=1), logits.argmax(axis=1))
+    np.testing.assert_allclose(theirs, logits, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_package_reads_its_exports_any_number_of_images(logits, exported, kind):
     images = lstm_mnist.load_mnist().test.images[:1001]
     for count in (1, 1001):
-        logits = exported_logits(exported(kind), images[:count])
-        np.testing.assert_allclose(logits, model.predict(images[:count], verbose=0), atol=1e-4)
+        np.testing.assert_allclose(exported_logits(exported(kind), images[:count]), logits[:count], atol=1e-4)
 
 
 def test_an_export_has_plain_rows_and_the_network_stays_as_it_was(tmp_path):
     network = lstm_mnist.LSTMClassifier(4)
-    saved = tf.saved_model.load(str(export(network, tmp_path / "saved")))
+    saved = tf.saved_model.load(str(export(network, tmp_path / "saved", time_steps=2)))
     graph = saved.signatures["serving_default"].graph.as_graph_def()
     operations = {node.op for function in graph.library.function for node in function.node_def}
     assert "MatMul" in operations
@@ -110,13 +122,14 @@ def test_unusable_paths_are_named(model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["diary.txt"]
 
 
-def test_a_folder_replaces_neither_a_file_nor_a_saved_model_with_notes_beside_it(model, tmp_path):
+def test_a_folder_replaces_neither_a_file_nor_a_saved_model_with_notes_beside_it(tmp_path):
+    model = lstm_mnist.LSTMClassifier(4)
     (tmp_path / "digits").write_text("private")
     with pytest.raises(OSError, match="digits cannot be written"):
         export(model, tmp_path / "digits")
     assert (tmp_path / "digits").read_text() == "private"
-    folder = export(model, tmp_path / "models" / "1")
-    export(model, folder)
+    folder = export(model, tmp_path / "models" / "1", time_steps=2)
+    export(model, folder, time_steps=2)
     (folder / "notes.txt").write_text("private")
     with pytest.raises(ValueError, match="a folder with other things in it"):
         export(model, folder)
@@ -210,14 +223,16 @@ def test_one_picture_is_read_too(model, pictures):
     assert 0.1 < belief <= 1
 
 
-def test_the_command_prints_a_line_a_picture_and_fails_for_what_it_cannot_read(pictures):
-    command = [sys.executable, "-m", "lstm_mnist", "predict", str(pictures)]
-    child = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert child.returncode == 1
-    lines = child.stdout.splitlines()
+def test_the_command_prints_a_line_a_picture_and_fails_for_what_it_cannot_read(pictures, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["lstm_mnist", "predict", str(pictures)])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("lstm_mnist", run_name="__main__")  # as python -m lstm_mnist
+    assert end.value.code == 1
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
     assert lines[0] == "file,digit,probability"
     assert [line.split(",")[:2] for line in lines[1:]] == [
         *([f"{k}.png", str(k)] for k in range(10)),
         ["mnist 7.PNG", "7"],
     ]
-    assert "paper.png: the drawing is empty" in child.stderr
+    assert "paper.png: the drawing is empty" in printed.err

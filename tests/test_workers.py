@@ -4,10 +4,12 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import lstm_mnist
+from lstm_mnist.bigger import cluster
 from lstm_mnist.bigger.cluster import WorkerError
-from lstm_mnist.bigger.workers import Workers
+from lstm_mnist.bigger.workers import Workers, train_as_ordered
 from lstm_mnist.commands import workers as command
 
 NEEDS_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
@@ -17,8 +19,8 @@ ORDERS = {"num_hidden": 8, "batch_size": 32, "seed": 3}
 @NEEDS_SIGNALS
 def test_workers_train_as_one_process_even_when_one_is_killed_and_all_start_again(tmp_path):
     folder = tmp_path / "run"
-    orders = ORDERS | {"steps": 300, "checkpoint_folder": folder, "checkpoint_every": 20}
-    with Workers(2, **orders) as workers:
+    orders = ORDERS | {"checkpoint_folder": folder, "checkpoint_every": 10}
+    with Workers(2, steps=10**9, **orders) as workers:
         end = time.monotonic() + 200
         while not (folder / "run.npz").exists():
             assert time.monotonic() < end
@@ -30,12 +32,13 @@ def test_workers_train_as_one_process_even_when_one_is_killed_and_all_start_agai
     assert all(process.poll() is not None for process in workers.processes)
     with np.load(folder / "run.npz") as kept:
         reached = len(kept["history"])
-    assert 20 <= reached < 300
-    with Workers(2, **orders) as workers:
+    assert reached >= 10
+    steps = reached + 20
+    with Workers(2, steps=steps, **orders) as workers:
         run = workers.wait(200)
     keras.utils.set_random_seed(3)
     model = lstm_mnist.LSTMClassifier(8)
-    history = lstm_mnist.train(model, lstm_mnist.load_mnist().train, 300, 32, 3, watchers=())
+    history = lstm_mnist.train(model, lstm_mnist.load_mnist().train, steps, 32, 3, watchers=())
     np.testing.assert_allclose(run.history, np.stack(history), atol=1e-4)
     for theirs, ours in zip(run.weights, model.get_weights(), strict=True):
         np.testing.assert_allclose(theirs, ours, atol=1e-4)
@@ -58,13 +61,17 @@ def test_the_command_names_an_impossible_number():
 
 def test_a_worker_that_fails_is_quoted_and_all_are_stopped(tmp_path):
     (tmp_path / "diary.txt").write_text("private")
-    for orders, message in (
-        ({"checkpoint_folder": tmp_path / "diary.txt" / "x", "steps": 1}, r"OSError: .*run\.npz cannot be written"),
-        ({"steps": 2.5}, "ValueError: steps is 2.5: use a whole number"),
-    ):
-        with Workers(1, **ORDERS | orders) as workers, pytest.raises(WorkerError, match=f"worker 0: {message}"):
-            workers.wait(200)
-        assert workers.processes[0].poll() == 1
+    orders = ORDERS | {"checkpoint_folder": tmp_path / "diary.txt" / "x", "steps": 1}
+    message = r"worker 0: OSError: .*run\.npz cannot be written"
+    with Workers(1, **orders) as workers, pytest.raises(WorkerError, match=message):
+        workers.wait(200)
+    assert workers.processes[0].poll() == 1
+
+
+def test_orders_that_cannot_be_followed_are_named(monkeypatch):
+    monkeypatch.setattr(cluster, "worker_strategy", lambda time_limit: tf.distribute.MirroredStrategy(["CPU:0"]))
+    with pytest.raises(ValueError, match=r"steps is 2\.5: use a whole number"):
+        train_as_ordered(steps=2.5, **ORDERS)
 
 
 def test_workers_too_slow_for_the_time_limit_are_stopped_and_an_impossible_limit_is_named():

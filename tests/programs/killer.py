@@ -41,7 +41,7 @@ for kill in range(kills):
     process = child(kill if before else 0)
     while kill % 4 and reached() == before:  # every fourth dies while it starts, the others while they save
         assert os.waitpid(process, os.WNOHANG) == (0, 0), "it ended by itself"
-        time.sleep(0.001)
+        time.sleep(0.01)
     time.sleep(rng.uniform(0, 0.1 if kill % 4 else 2))
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)

@@ -1,26 +1,31 @@
-"""Reads an exported model without what it does not need; ``argv``: its kind, its path, images, and where logits go."""
+"""Reads exported models, each without what it does not need; ``argv``: a folder of images and results, and paths.
+
+An ONNX file comes first and a ``.keras`` file last: what one does not need, another brings.
+"""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 
-kind, path, images, result = sys.argv[1:]
-images = np.load(images)
-if kind == "model.keras":
-    import keras
+folder, *paths = map(Path, sys.argv[1:])
+images = np.load(folder / "images.npy")
+for path in paths:
+    if path.suffix == ".onnx":
+        import onnxruntime
 
-    import lstm_mnist  # noqa: F401
+        logits = onnxruntime.InferenceSession(path).run(None, {"images": images})[0]
+        assert "tensorflow" not in sys.modules
+    elif path.suffix == ".keras":
+        import keras
 
-    logits = keras.saving.load_model(path).predict(images, batch_size=1000, verbose=0)
-elif kind == "saved_model":
-    import tensorflow as tf
+        import lstm_mnist  # noqa: F401
 
-    model = tf.saved_model.load(path)
-    logits = model.serve(images).numpy()
-    assert "lstm_mnist" not in sys.modules
-else:
-    import onnxruntime
+        logits = keras.saving.load_model(path).predict(images, batch_size=1000, verbose=0)
+    else:
+        import tensorflow as tf
 
-    logits = onnxruntime.InferenceSession(path).run(None, {"images": images})[0]
-    assert "tensorflow" not in sys.modules
-np.save(result, logits)
+        model = tf.saved_model.load(path)
+        logits = model.serve(images).numpy()
+        assert "lstm_mnist" not in sys.modules
+    np.save(folder / f"{path.name}.npy", logits)
