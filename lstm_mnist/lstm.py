@@ -164,6 +164,10 @@ class LSTMClassifier(keras.Model):
         with self._checked(x, y):
             return super().fit(x, y, **kwargs)
 
+    def train_on_batch(self, x, y=None, **kwargs):
+        with self._checked(x, y):
+            return super().train_on_batch(x, y, **kwargs)
+
     def evaluate(self, x=None, y=None, **kwargs):
         with self._checked(x, y):
             return super().evaluate(x, y, **kwargs)

@@ -81,9 +81,7 @@ class TensorBoard(Watcher):
     def __init__(self, folder, every=50):
         super().__init__(every)
         if not importlib.util.find_spec("tensorboard"):
-            raise ImportError(
-                "TensorBoard is not installed, and TensorFlow does not bring it: pip install 'lstm-mnist[tensorboard]'"
-            )
+            raise ImportError("TensorBoard does not come with TensorFlow: pip install -e '.[tensorboard]' in the clone")
         self.folder = str(check_path("folder", folder))
 
     def begin(self, run):

@@ -344,6 +344,17 @@ def test_pixels_of_a_dataset_that_are_not_scaled_are_named(images, call):
             run(images[:4], (0, 1, 2, 10))
 
 
+def test_a_batch_is_looked_at_before_it_is_trained_on(images):
+    model = lstm_mnist.LSTMClassifier(4)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"float images lie in 0\.\.255: scale them"):
+        model.train_on_batch(images[:4].astype(np.float32), np.zeros(4, int))
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    model.train_on_batch(images[:4], np.zeros(4, int))
+    assert np.any(model.get_weights()[0] != before[0])
+
+
 def test_bad_labels_are_refused_by_fit(images):
     model = lstm_mnist.LSTMClassifier(4)
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
