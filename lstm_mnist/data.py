@@ -43,7 +43,7 @@ class Split:
         self.images, self.labels = np.asarray(images), np.array(labels, np.uint8)
         self.labels.flags.writeable = False  # they stay as they were checked
         self.shape, self.largest_label = self.images.shape[1:], int(self.labels.max())
-        self._dealt = 0  # examples that ``next_batch`` has given out
+        self._dealt = 0  # how many examples ``next_batch`` has given out
 
     def __len__(self):
         return len(self.labels)
@@ -91,7 +91,7 @@ class Split:
 
 @functools.lru_cache(maxsize=4)
 def _shuffled(num_examples, seed, epoch):
-    """The order of one epoch, which depends on these numbers alone; the last four are kept for the next batches."""
+    """The order of one epoch, which depends on these numbers alone; the four orders used last are kept."""
     return np.random.default_rng([seed, epoch]).permutation(num_examples)
 
 

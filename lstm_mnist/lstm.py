@@ -27,7 +27,7 @@ def lstm_step(z, c):
 
 
 def plain_lstm(x, state, kernel, recurrent_kernel, bias, return_sequences=False):
-    """``lstm_step`` row after row: the loop of notebook 02.
+    """``lstm_step`` row after row: the loop of notebook 02, but ``x @ kernel`` is formed for all at once.
 
     ``state`` is ``(h, c)`` before the first row of ``x`` ``[batch, time_steps, features]``. Returns every ``h``
     (stacked; None without ``return_sequences``), the last ``h`` and the last ``c``, as ``faster.lstm`` does.
@@ -124,7 +124,7 @@ class LSTMClassifier(keras.Model):
             return
         self.lstm.build(input_shape)
         self.output_layer.build((None, self.num_hidden))
-        if self.init == "2019":  # whose cell kept W and U as one joint kernel, drawn at once
+        if self.init == "2019":  # its cell kept W and U as one joint kernel, drawn at once
             joint = keras.initializers.GlorotUniform()((self.num_features + self.num_hidden, 4 * self.num_hidden))
             self.lstm.cell.kernel.assign(joint[: self.num_features])
             self.lstm.cell.recurrent_kernel.assign(joint[self.num_features :])
@@ -178,7 +178,7 @@ class LSTMClassifier(keras.Model):
 
     @contextlib.contextmanager
     def _checked(self, x, y=None):
-        """Arrays are looked at before Keras works on them; what its graph says of a dataset's floats becomes a line."""
+        """Arrays are looked at before Keras works on them; its error over a dataset's floats is put in one line."""
         if hasattr(x, "shape") or isinstance(x, list | tuple):  # a dataset or generator is not run twice to be seen
             self.check(x, y)
         elif self.jit_compile:  # XLA leaves the assertion of ``scale`` out

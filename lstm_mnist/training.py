@@ -1,7 +1,7 @@
 """The training loop of notebook 03: batch after batch, and after each a small step of all weights.
 
-``take_steps_watched`` deals the batches, ``make_train_steps`` takes a step with each; ``train`` checks what it is given
-and starts them.
+``take_steps_watched`` deals the batches to the function that ``make_train_steps`` records; that takes a step with each.
+``train`` checks what it is given and starts the first.
 """
 
 import gc
@@ -69,7 +69,7 @@ def loss_and_accuracy(labels, logits):
 def compute_gradients(model, images, labels, n):
     """Forward and backward pass of step ``n`` = 0, 1, …: the gradients of all trainable weights, loss and accuracy.
 
-    Which step it is matters here to nothing; a function in its place may ask. ``training`` is for dropout.
+    ``n`` is not used here; a function that takes this one's place may need it. ``training=True`` switches dropout on.
     """
     with tf.GradientTape() as tape:
         logits = model(images, training=True)
@@ -79,7 +79,7 @@ def compute_gradients(model, images, labels, n):
 
 
 def make_train_steps(model, optimizer, batch_shape, compute=compute_gradients):
-    """The body of the loop, recorded as a graph: takes one step a batch; ``compute`` is that of ``train``.
+    """The body of the loop, recorded as a graph: it takes one step a batch. ``compute`` is that of ``train``.
 
     Maps uint8 images ``[batches, *batch_shape]`` and labels ``[batches, batch]``, any number of batches, to float32
     ``[batches, 3]``: each step's loss, accuracy and gradient norm, before its update.
@@ -90,7 +90,7 @@ def make_train_steps(model, optimizer, batch_shape, compute=compute_gradients):
         batches = tf.shape(images)[0]
         measured = tf.TensorArray(tf.float32, size=batches)  # a list that a graph can fill
         for k in tf.range(batches):
-            n = tf.convert_to_tensor(optimizer.iterations)  # the step since the start; k is its place in this call
+            n = tf.convert_to_tensor(optimizer.iterations)  # steps since the start; k is its place in this call
             computed = compute(model, images[k], labels[k], n)
             gradients, loss, accuracy = check_computed(computed, model.trainable_variables)
             update(optimizer, gradients, model.trainable_variables)
@@ -112,7 +112,7 @@ def take_steps_watched(run, watchers):
         shape = [run.batch_size, *run.split.shape]
         train_steps = make_train_steps(run.model, run.optimizer, shape, run.compute)
         while run.done < run.steps:
-            # this call goes to the last step, or 50 steps far, or to where a watcher wants to look: what comes first
+            # a call ends at the last step, after 50 steps or where a watcher wants to look: whichever comes first
             stops = {watcher: min(run.steps, watcher.next_stop(run.done)) for watcher in watchers}
             stop = min([run.steps, run.done + STEPS_PER_CALL, *stops.values()])
             images, labels = run.split.batches(run.done, stop, run.batch_size, run.seed)
@@ -132,7 +132,7 @@ def update(optimizer, gradients, variables):
     pairs = zip(gradients, variables, strict=True)
     if tf.distribute.has_strategy():  # several devices (notebook 10)
         optimizer.apply_gradients(pairs)
-    else:  # the same call, made where Keras does not add up over devices, which would hold the graph for good
+    else:  # the same call, but past Keras's adding up over devices: that would hold the graph for good
         tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
 
 
