@@ -133,6 +133,7 @@ RECIPES = {
     "distorted": replace(BEST, fade=0.0),
     "best": BEST,
     "best_24000": replace(BEST, steps=24_000),
+    "best_48000": replace(BEST, steps=48_000),
     "sturdy": replace(BEST, disturbed={"noise": 0.3, "missing_rows": 4}),
     "quick": QUICK,
     "every_row": Recipe(lambda: _row_after_row(EveryRowClassifier())),
