@@ -1,5 +1,4 @@
 import importlib.util
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -223,16 +222,14 @@ def test_one_picture_is_read_too(model, pictures):
     assert 0.1 < belief <= 1
 
 
-def test_the_command_prints_a_line_a_picture_and_fails_for_what_it_cannot_read(pictures, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["lstm_mnist", "predict", str(pictures)])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_module("lstm_mnist", run_name="__main__")  # as python -m lstm_mnist
-    assert end.value.code == 1
-    printed = capsys.readouterr()
-    lines = printed.out.splitlines()
+def test_the_command_prints_a_line_a_picture_and_fails_for_what_it_cannot_read(pictures):
+    command = [sys.executable, "-m", "lstm_mnist", "predict", str(pictures)]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert child.returncode == 1
+    lines = child.stdout.splitlines()
     assert lines[0] == "file,digit,probability"
     assert [line.split(",")[:2] for line in lines[1:]] == [
         *([f"{k}.png", str(k)] for k in range(10)),
         ["mnist 7.PNG", "7"],
     ]
-    assert "paper.png: the drawing is empty" in printed.err
+    assert "paper.png: the drawing is empty" in child.stderr

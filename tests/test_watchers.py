@@ -61,7 +61,7 @@ def test_tensorboard_gets_each_steps_numbers(split, tmp_path):
 
 def test_missing_tensorboard_is_named_with_its_remedy(split, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install 'lstm-mnist\[tensorboard\]'"):
+    with pytest.raises(ImportError, match=r"TensorBoard .*pip install -e '\.\[tensorboard\]' in the clone"):
         lstm_mnist.TensorBoard(tmp_path / "logs")
     assert not (tmp_path / "logs").exists()
 
