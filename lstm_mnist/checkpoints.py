@@ -18,10 +18,9 @@ from .watchers import Watcher
 VERSION = 3  # of the file
 OF_KERAS = ("name", "autocast", "built", "compiled", "loss", "stop_training")  # they change no result of ``train``
 
-HELD = (  # where a function, its code, a cell of its closure, a method and a partial keep what tells them apart
-    *("__code__", "__defaults__", "__kwdefaults__", "__closure__", "co_code", "co_names", "co_consts"),
-    *("cell_contents", "__func__", "__self__", "func", "args", "keywords"),
-)
+# where functions and their code, then cells of a closure, methods and partials keep what tells them apart
+OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__", "__closure__", "co_code", "co_names", "co_consts")
+OF_OTHERS = ("cell_contents", "__func__", "__self__", "func", "args", "keywords")
 
 
 class Checkpoints(Watcher):
@@ -167,7 +166,7 @@ def _parts(value):
     looked_up = {}
     if inspect.isfunction(value) and home != "lstm_mnist":
         looked_up = _looked_up(value.__code__, value.__globals__)
-    held = {key: getattr(value, key) for key in HELD if hasattr(value, key)}
+    held = {key: getattr(value, key) for key in OF_FUNCTIONS + OF_OTHERS if hasattr(value, key)}
     return held, looked_up, methods, getattr(value, "__dict__", {})
 
 

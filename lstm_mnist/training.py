@@ -128,12 +128,12 @@ def take_steps_watched(run, watchers):
 
 
 def update(optimizer, gradients, variables):
-    """Let the optimizer move the weights: ``optimizer.apply_gradients``, as in the notebook."""
+    """Let the optimizer move the weights: ``optimizer.apply_gradients``, as in the notebook.
+
+    It goes past Keras's adding up over devices, which would hold the graph for good.
+    """
     pairs = zip(gradients, variables, strict=True)
-    if tf.distribute.has_strategy():  # several devices (notebook 10)
-        optimizer.apply_gradients(pairs)
-    else:  # the same call, but past Keras's adding up over devices: that would hold the graph for good
-        tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
+    tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
 
 
 def train(model, split, steps=5000, batch_size=128, seed=0, optimizer=None, compute=compute_gradients, watchers=None):

@@ -286,7 +286,7 @@ def flat(result):
     return [np.asarray(result)]
 
 
-SLOW = {"bigger.export.export", "evaluation.predict_probabilities", "inside.occlusion"}  # a second a call
+SLOW = {"bigger.export.export", "evaluation.predict_probabilities"}  # a second a call and more
 
 
 @each_function
