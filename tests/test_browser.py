@@ -34,6 +34,7 @@ WIDTHS = (390, 700, 1280)
 DRAWN = {(d.digit, d.way): d.strokes for d in load_drawn_digits()}
 BUSY = """
 import pathlib, time
+pathlib.Path("begun").touch()
 while not pathlib.Path("enough").exists():
     time.sleep(0.1)
 """
@@ -446,6 +447,11 @@ def test_the_pad_reads_while_the_kernel_is_busy(open_notebook, folder):
     pad = Pad(page)
     pad.says("Draw a digit", timeout=90)
     run_cell(page, 3)
+    begun = folder / "notebooks" / "begun"
+    for _ in range(300):
+        if not begun.exists():
+            page.wait_for_timeout(100)
+    assert begun.exists()
     pad.draw(DRAWN[5, "plain"])
     pad.says("I read a 5")
     status = "jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"
