@@ -173,7 +173,7 @@ def test_a_split_takes_tensors_as_it_takes_arrays():
         ("t10k-labels-idx1-ubyte", idx(np.zeros((2, 2), np.uint8)), "1 dimensions"),
         ("t10k-labels-idx1-ubyte", idx(np.zeros(9, np.uint8)), "10 images but t10k-labels-idx1-ubyte 9 labels"),
         ("t10k-labels-idx1-ubyte", idx(np.zeros(10, np.uint8))[:-1], "holds 9 bytes"),
-        ("t10k-labels-idx1-ubyte", idx(np.full(10, 26, np.uint8)), r"labels 26\.\.26: say num_classes=27"),
+        ("t10k-labels-idx1-ubyte", idx(np.full(10, 10, np.uint8)), r"labels 10\.\.10: say num_classes=11"),
         ("train-labels-idx1-ubyte.gz", gzip.compress(b"abc" * 100, mtime=0)[:-20], "cannot be read"),
     ],
 )
