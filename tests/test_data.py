@@ -9,7 +9,6 @@ import tensorflow as tf
 import lstm_mnist
 from lstm_mnist import data
 from lstm_mnist.checks import check_images
-from lstm_mnist.files import read_npz
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +57,9 @@ def test_the_official_digests_are_the_published_ones():
 
 def test_arrays_are_read_once_and_cannot_be_written(mnist):
     assert np.shares_memory(lstm_mnist.load_mnist().train.images, mnist.train.images)
-    with pytest.raises(ValueError, match="read-only"):
-        mnist.train.images[0, 0, 0] = 1
+    for array in (mnist.train.images, mnist.train.labels):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:1] = 1
 
 
 def test_next_batch_is_scaled_rows_and_integer_labels(mnist):
@@ -216,12 +216,6 @@ def test_other_arrays_are_refused(tmp_path, arrays):
     np.savez(tmp_path / "mnist.npz", **arrays)
     with pytest.raises(lstm_mnist.DataError, match=r"mnist\.npz cannot be read"):
         data.read_mnist(tmp_path / "mnist.npz")
-
-
-def test_read_npz_refuses_pickles(tmp_path):
-    np.savez(tmp_path / "pickled.npz", a=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(lstm_mnist.DataError, match=r"pickled\.npz cannot be read .*: remedy"):
-        read_npz(tmp_path / "pickled.npz", ["a"], "remedy")
 
 
 @pytest.mark.parametrize(

@@ -232,14 +232,6 @@ def test_plain_is_a_choice(monkeypatch):
         layer("fast", x, 4, "float32")(x)
 
 
-def test_implementation_round_trips_and_is_checked():
-    assert LSTM(3).implementation == "fast"
-    for name in ("fast", "plain", 1, 2):
-        assert LSTM.from_config(LSTM(3, implementation=name).get_config()).implementation == name
-    with pytest.raises(ValueError, match="implementation is 'quick': use 'fast' or 'plain'"):
-        LSTM(3, implementation="quick")
-
-
 @pytest.fixture
 def digits():
     rng = np.random.default_rng(0)

@@ -1,8 +1,9 @@
 import sys
 
+import numpy as np
 import pytest
 
-from lstm_mnist.files import all_or_nothing
+from lstm_mnist.files import DataError, all_or_nothing, read_npz
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 
@@ -101,3 +102,9 @@ def test_others_may_read_what_they_might_read_anyway(tmp_path):
     (tmp_path / "plain").write_text("")
     write(tmp_path / "whole", "")
     assert (tmp_path / "whole").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_read_npz_refuses_pickles(tmp_path):
+    np.savez(tmp_path / "pickled.npz", a=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(DataError, match=r"pickled\.npz cannot be read .*: remedy"):
+        read_npz(tmp_path / "pickled.npz", ["a"], "remedy")

@@ -76,6 +76,14 @@ def in_training(layer, x):
     return layer(x, training=True)
 
 
+def test_implementation_round_trips_and_is_checked():
+    assert lstm_mnist.LSTM(3).implementation == "fast"
+    for name in ("fast", "plain", 1, 2):
+        assert lstm_mnist.LSTM.from_config(lstm_mnist.LSTM(3, implementation=name).get_config()).implementation == name
+    with pytest.raises(ValueError, match="implementation is 'quick': use 'fast' or 'plain'"):
+        lstm_mnist.LSTM(3, implementation="quick")
+
+
 @pytest.mark.parametrize("implementation", ["fast", "plain"])
 @pytest.mark.parametrize(
     ("arguments", "call"),
