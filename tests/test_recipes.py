@@ -68,6 +68,7 @@ def test_the_rate_climbs_for_a_tenth_and_falls_to_nothing():
         ("best", 12_000, recipes.searched()["peak"], True),
         ("best_every_row", 12_000, recipes.searched()["peak"], True),
         ("renet", 4000, 0.004, True),
+        ("renet_12000", 12_000, 0.004, True),
     ],
 )
 def test_a_recipe_is_what_its_name_says(name, steps, peak, distorted):

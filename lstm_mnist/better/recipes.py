@@ -122,6 +122,7 @@ def _row_after_row(model):
 
 QUICK = Recipe(steps=1100, peak=0.005)
 BEST = recipe_of(searched(), steps=12_000)  # what ten minutes on one core allow
+RENET = replace(BEST, make_model=networks.renet, steps=4000, peak=0.004)
 SHORT = Recipe(steps=2000)
 PIXELS = Recipe(steps=600, peak=0.005)  # a step takes dozens of times as long as one of 28 rows
 
@@ -138,7 +139,8 @@ RECIPES = {
     "quick": QUICK,
     "every_row": Recipe(lambda: _row_after_row(EveryRowClassifier())),
     "best_every_row": replace(BEST, make_model=EveryRowClassifier),
-    "renet": replace(BEST, make_model=networks.renet, steps=4000, peak=0.004),
+    "renet": RENET,
+    "renet_12000": replace(RENET, steps=12_000),
     "lstm_128": replace(SHORT, make_model=lambda: _row_after_row(LSTMClassifier())),
     "rnn_128": replace(SHORT, make_model=RNNClassifier),
     "rnn_same_parameters": replace(SHORT, make_model=lambda: RNNClassifier(267)),  # 81,712 weights; the LSTM has 81,674
