@@ -62,6 +62,13 @@ def test_arrays_are_read_once_and_cannot_be_written(mnist):
             array[:1] = 1
 
 
+def test_a_fingerprint_tells_other_images_and_other_labels():
+    images, labels = np.zeros((3, 5, 4), np.uint8), np.array([0, 1, 2])
+    splits = [lstm_mnist.Split(*arrays) for arrays in ((images, labels), (images + 1, labels), (images, labels[::-1]))]
+    assert splits[0].fingerprint() == lstm_mnist.Split(images.copy(), labels).fingerprint()
+    assert len({tuple(split.fingerprint()) for split in splits}) == 3
+
+
 def test_next_batch_is_scaled_rows_and_integer_labels(mnist):
     split = lstm_mnist.load_mnist().train
     x, y = split.next_batch(128)
