@@ -114,6 +114,7 @@ def test_a_folder_of_another_run_is_refused_untouched(split, tmp_path):
     folder = tmp_path / "run"
     lstm_mnist.train(small_model(), split, 5, 32, watchers=[lstm_mnist.Checkpoints(folder)])
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    written = (folder / "run.npz").stat().st_mtime_ns
     other = lstm_mnist.Split(split.images[:99], split.labels[:99])
     relabelled = lstm_mnist.Split(split.images, (split.labels + 1) % 10)
     for arguments, message in (
@@ -127,6 +128,7 @@ def test_a_folder_of_another_run_is_refused_untouched(split, tmp_path):
         with pytest.raises(ValueError, match=message):
             lstm_mnist.train(*arguments, watchers=[lstm_mnist.Checkpoints(folder)])
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert (folder / "run.npz").stat().st_mtime_ns == written
 
 
 def test_what_is_in_the_folder_stays_and_one_that_cannot_be_is_named(split, tmp_path):

@@ -9,6 +9,7 @@ import lstm_mnist
 from lstm_mnist.better import recipes
 from lstm_mnist.better.distortions import distort, on_changed
 from lstm_mnist.better.ledger import LEDGER, read_ledger, read_table
+from lstm_mnist.commands import search
 from lstm_mnist.pretrained import WEIGHTS_FOLDER
 
 #: what may know next to nothing after its training
@@ -47,6 +48,12 @@ def test_shipped_weights_have_the_accuracy_that_the_ledger_says(name):
         data = getattr(lstm_mnist.load_mnist(), split)
         right = model.predict(data.images, batch_size=1000, verbose=0).argmax(axis=1) == data.labels
         assert right.mean() == row[column]
+
+
+def test_the_settings_found_are_those_of_the_smallest_loss_in_the_last_round():
+    rows = [row for row in recipes.read_search() if row["steps"] == search.ROUNDS[-1][1]]
+    best = min(rows, key=lambda row: row["validation_loss"])
+    assert recipes.searched() == search.draw(search.ROUNDS[0][0])[int(best["number"])]
 
 
 def test_the_rate_climbs_for_a_tenth_and_falls_to_nothing():

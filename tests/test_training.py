@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import lstm_mnist
 from lstm_mnist.better.distortions import on_changed
+from lstm_mnist.watchers import Watcher
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,19 @@ def test_exactly_so_many_updates(split, steps):
     history = lstm_mnist.train(small_model(), split, steps, batch_size=8, optimizer=optimizer, watchers=())
     assert int(optimizer.iterations) == steps
     assert [len(values) for values in history] == [steps] * 3
+
+
+def test_a_watcher_sees_the_batch_just_trained_on(split):
+    seen = []
+
+    class Looking(Watcher):
+        def look(self, run):
+            seen.append(run.last_batch)
+
+    lstm_mnist.train(small_model(), split, steps=7, batch_size=8, watchers=[Looking(3)])
+    for n, last_batch in zip((2, 5, 6), seen, strict=True):
+        for array, wanted in zip(last_batch, split.batches(n, n + 1, 8, seed=0), strict=True):
+            np.testing.assert_array_equal(array, wanted[0])
 
 
 def test_same_seed_same_weights_other_seed_others(split):
