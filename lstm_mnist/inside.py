@@ -286,44 +286,6 @@ def _spread(values, where):
             return values
 
 
-def correlation_with_cells(states, wanted):
-    """Correlation of each cell with a property, within rows: float64 ``[units]``, 0 for a constant one.
-
-    ``states`` ``[n, time_steps, units]``, ``wanted`` ``[n, time_steps]``. Each row's mean over the images is taken off
-    both first, so that a cell which only counts rows scores 0.
-    """
-    states, wanted = _within_rows(states, wanted)
-    covariance = wanted.ravel() @ states.reshape(-1, states.shape[-1])
-    scale = np.sqrt((wanted**2).sum() * np.einsum("ntu,ntu->u", states, states))
-    return np.divide(covariance, scale, out=np.zeros_like(covariance), where=scale > 0)
-
-
-def linear_readout(states, wanted):
-    """Weights ``[units]`` of the best linear guess of a property from all cells together.
-
-    ``states`` ``[n, time_steps, units]``, ``wanted`` ``[n, time_steps]``, by least squares within rows: each row's mean
-    is taken off both, so that counting rows explains nothing.
-    """
-    states, wanted = _within_rows(states, wanted)
-    cells = states.reshape(-1, states.shape[-1])
-    try:
-        return np.linalg.solve(cells.T @ cells, cells.T @ wanted.ravel())
-    except np.linalg.LinAlgError as error:
-        raise ValueError("a cell never moves, or one follows from others: leave it out, or give more images") from error
-
-
-def _within_rows(states, wanted):
-    """Both in float64, each row's mean over the images taken off."""
-    states, wanted = np.asarray(states), np.asarray(wanted)
-    are_numbers = states.dtype.kind in "biuf" and wanted.dtype.kind in "biuf"
-    if states.ndim != 3 or states.shape[:2] != wanted.shape or not are_numbers:
-        raise ValueError(
-            f"states have shape {states.shape}, wanted {wanted.shape}: give numbers [n, time_steps, units] "
-            "and [n, time_steps]"
-        )
-    return states - states.mean(axis=0, dtype=np.float64), wanted - wanted.mean(axis=0, dtype=np.float64)
-
-
 def shown_states(model, image, number=32):
     """The states of one image ``[rows, columns]`` for a picture: a dict of ``[time_steps, number]``, busiest cells."""
     traced = trace(model, np.asarray(image)[None])

@@ -330,30 +330,6 @@ def test_row_properties_of_drawn_figures():
     assert not inside.row_properties(drawn() // 2)["strokes"].any()  # 127 is no ink
 
 
-def test_correlation_ignores_what_all_digits_share():
-    rng = np.random.default_rng(0)
-    wanted = rng.normal(size=(200, 6))
-    clock = np.arange(6) * 100.0
-    cells = np.stack([wanted * 2 + clock, -wanted, rng.normal(size=(200, 6)) + clock, 0 * wanted + clock], axis=2)
-    scores = inside.correlation_with_cells(cells, wanted + clock)
-    assert scores[:2] == pytest.approx([1, -1])
-    assert abs(scores[2]) < 0.15
-    assert scores[3] == 0
-
-
-def test_a_cell_that_never_moves_has_no_readout():
-    cells = np.ones((4, 6, 2))
-    with pytest.raises(ValueError, match="a cell never moves"):
-        inside.linear_readout(cells, cells[..., 0])
-
-
-def test_linear_readout_finds_a_shared_property():
-    rng = np.random.default_rng(0)
-    cells = rng.normal(size=(100, 6, 4)) + np.arange(6)[:, None]
-    weights = inside.linear_readout(cells, cells @ [1, -2, 0, 0.5] + np.arange(6) * 9)
-    np.testing.assert_allclose(weights, [1, -2, 0, 0.5], atol=1e-9)
-
-
 @pytest.fixture(scope="module")
 def reading(model, test_split):
     image = test_split.images[0]

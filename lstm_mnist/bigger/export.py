@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..checks import check_images, check_path, check_positive
+from ..checks import check_path, check_positive
 from ..drawing import read_picture, to_mnist
 from ..evaluation import predict_probabilities
 from ..files import DataError, all_or_nothing
@@ -35,8 +35,8 @@ def export(model, path, time_steps=28):
         raise ValueError(
             f"{path} ends in {path.suffix}: end it in .keras or .onnx, or leave the ending out for a SavedModel"
         )
-    if path.suffix == ".onnx":
-        _need("tf2onnx")
+    if path.suffix == ".onnx" and not importlib.util.find_spec("tf2onnx"):
+        raise ImportError("ONNX needs tf2onnx, which is not installed: pip install -e '.[onnx]' in the clone")
     if path.is_dir() and not {entry.name for entry in path.iterdir()} <= SAVED_MODEL:
         raise ValueError(f"{path} is a folder with other things in it: choose another path")
     signature = [tf.TensorSpec([None, time_steps, model.num_features], tf.uint8, name="images")]
@@ -74,43 +74,6 @@ def _row_after_row(model):
             layer.implementation = implementation
 
 
-def exported_logits(path, images):
-    """What an exported model says: logits float32 ``[n, classes]`` for uint8 ``images`` ``[n, rows, columns]``.
-
-    Raises ``DataError`` for a path that holds no exported model, ``ValueError`` for images that it cannot read,
-    ``ImportError`` where the extra ``onnx`` is missing.
-    """
-    path = check_path("path", path)
-    check_images(images)
-    if images.dtype != np.uint8:
-        raise ValueError(f"images have dtype {images.dtype}: an exported model reads uint8, 0..255")
-    if path.suffix == ".onnx":
-        _need("onnxruntime")
-    try:
-        answer = _load(path)
-    except Exception as error:  # each of the three formats has errors of its own
-        raise DataError(f"{path} holds no exported model that can be read ({error}): export it again") from error
-    try:
-        logits = [answer(images[start : start + 1000]) for start in range(0, len(images), 1000)]
-        return np.concatenate(logits).astype(np.float32)
-    except Exception as error:
-        raise ValueError(f"{path} does not read images of {images.shape[1:]} pixels ({error})") from error
-
-
-def _load(path):
-    """A function from images to logits; the three ways in which other programs begin."""
-    if path.suffix == ".onnx":
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        return lambda images: session.run(None, {"images": images})[0]
-    if path.suffix == ".keras":
-        model = keras.saving.load_model(path)
-        return lambda images: model.predict(images, batch_size=1000, verbose=0)
-    model = tf.saved_model.load(str(path))
-    return lambda images: model.serve(images).numpy()
-
-
 def predict_folder(model, folder):
     """Answers for every picture of ``folder``, or for one picture, by name: ``[(name, digit, probability), …]``.
 
@@ -136,8 +99,3 @@ def predict_folder(model, folder):
         for name, belief in zip(images, probabilities, strict=True):
             answers[name] = (int(belief.argmax()), float(belief.max()))
     return [(path.name, *answers[path.name]) for path in paths]
-
-
-def _need(package):
-    if not importlib.util.find_spec(package):
-        raise ImportError(f"ONNX needs {package}, which is not installed: pip install -e '.[onnx]' in the clone")
