@@ -112,7 +112,12 @@ def test_results_in_readme_are_those_of_the_ledger(row):
 
 
 @pytest.mark.parametrize(
-    ("words", "name"), [("answering together reach", "5 x best"), ("in four directions", "3 x renet_12000")]
+    ("words", "name"),
+    [
+        ("answering together reach", "5 x best"),
+        ("of 48,000 steps", "5 x best_48000"),
+        ("in four directions", "3 x renet_12000"),
+    ],
 )
 def test_networks_answering_together_have_the_accuracy_of_the_ledger(words, name):
     (row,) = read_ledger(name)

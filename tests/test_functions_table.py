@@ -33,6 +33,7 @@ LEFT_OUT = {
     "faster": "called by the layer, inside a graph",
     "better.ledger.write_table": "called by commands",
     "better.recipes": "called by a command",
+    "better.levers": "called by the recipes",
     "better.networks": "Keras checks the layers' sizes",
     "bigger.workers.work": "the life of a worker process",
     "bigger.workers.train_as_ordered": "called by work",

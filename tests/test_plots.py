@@ -154,6 +154,19 @@ def test_halving_marks_the_run_that_won():
     assert texts_inside(fig)
 
 
+def test_runs_stand_over_their_steps_with_a_line_through_the_means():
+    fig = plots.against_steps({"wrong, %": {10: [1, 3], 40: [2]}, "loss": {20: [5]}})
+    left, right = fig.axes
+    assert (left.get_ylabel(), right.get_ylabel()) == ("wrong, %", "loss")
+    *dots, means = [[*zip(*line.get_data(), strict=True)] for line in left.lines]
+    assert dots == [[(10, 1), (10, 3)], [(40, 2)]]
+    assert means == [(10, 2), (40, 2)]
+    assert [label.get_text() for label in left.get_xticklabels()] == ["10", "40"]
+    assert labelled(left)
+    assert labelled(right)
+    assert texts_inside(fig)
+
+
 def test_medians_draw_each_round_and_mark_one_name():
     (ax,) = plots.medians({"a": [3, 1, 8], "b": [5, 5]}, "ms", ["first", "second"], highlighted="b").axes
     assert [bar.get_width() for bar in ax.patches] == [3, 5]

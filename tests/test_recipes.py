@@ -1,5 +1,5 @@
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import keras
 import numpy as np
@@ -11,6 +11,7 @@ from lstm_mnist.better.distortions import distort, on_changed
 from lstm_mnist.better.ledger import LEDGER, read_ledger, read_table
 from lstm_mnist.commands import search
 from lstm_mnist.pretrained import WEIGHTS_FOLDER
+from lstm_mnist.training import compute_gradients
 
 #: what may know next to nothing after its training
 NEAR_CHANCE = {name for name in recipes.RECIPES if "pixels" in name}
@@ -73,6 +74,8 @@ def test_the_rate_climbs_for_a_tenth_and_falls_to_nothing():
         ("scheduled", 12_000, recipes.searched()["peak"], False),
         ("distorted", 12_000, recipes.searched()["peak"], True),
         ("best", 12_000, recipes.searched()["peak"], True),
+        ("best_96000", 96_000, recipes.searched()["peak"], True),
+        ("best_4000", 4000, recipes.searched()["peak"], True),
         ("best_every_row", 12_000, recipes.searched()["peak"], True),
         ("renet", 4000, 0.004, True),
         ("renet_12000", 12_000, 0.004, True),
@@ -103,6 +106,40 @@ def test_a_recipe_trains_as_told():
     lstm_mnist.train(by_hand, mnist.train, 3, 128, 5, recipe.optimizer(), compute, watchers=())
     for ours, theirs in zip(model.get_weights(), by_hand.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_taught_recipe_trains_its_teacher_first_and_asks_it(monkeypatch):
+    mnist, teachers = lstm_mnist.load_mnist(), []
+
+    def taught(teacher):
+        teachers.append(teacher)
+        return compute_gradients
+
+    monkeypatch.setattr(recipes.levers, "taught", taught)
+    monkeypatch.setitem(recipes.RECIPES, "teacher", recipes.Recipe(lambda: lstm_mnist.LSTMClassifier(2), steps=1))
+    pupil = recipes.Recipe(lambda: lstm_mnist.LSTMClassifier(4), steps=3, teacher="teacher")
+    alone = replace(pupil, teacher=None)
+    for ours, theirs in zip(pupil.train(1, mnist).get_weights(), alone.train(1, mnist).get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    (teacher,) = teachers
+    of_seed_0 = recipes.RECIPES["teacher"].train(0, mnist)
+    for ours, theirs in zip(teacher.get_weights(), of_seed_0.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", [name for name in recipes.RECIPES if name.endswith("_4000")])
+def test_each_lever_changes_what_it_says_and_nothing_else(name):
+    changed = {
+        "best_4000": set(),
+        "stronger_4000": {"changes"},
+        "smoothed_4000": {"compute"},
+        "averaged_4000": {"average"},
+        "helped_4000": {"make_model", "compute"},
+        "taught_4000": {"teacher"},
+    }
+    recipe, plain = recipes.RECIPES[name], recipes.RECIPES["best_4000"]
+    differ = {one.name for one in fields(recipe) if getattr(recipe, one.name) != getattr(plain, one.name)}
+    assert differ == changed[name]
 
 
 def test_the_distortions_of_best_are_those_that_the_search_found():

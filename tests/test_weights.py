@@ -62,6 +62,9 @@ def test_each_seed_is_a_row_and_a_second_run_replaces_it(ledger):
     ]
     assert rows[1]["command"] == "python -m lstm_mnist weights digits --seeds 1"
     assert rows[1]["parameters"] == 7
+    right, wrong = np.exp(1.5) / (np.exp(1.5) + 9), 1 / (np.exp(1.5) + 9)
+    assert rows[0]["validation_loss"] == pytest.approx(-np.log(right), abs=1e-5)
+    assert rows[1]["validation_loss"] == pytest.approx(-np.log([right, right, wrong, right]).mean(), abs=1e-5)
 
 
 def test_networks_together_answer_with_the_mean_of_their_probabilities(ledger):

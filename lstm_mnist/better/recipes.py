@@ -2,7 +2,7 @@
 
 No recipe looks at the test images. The steps and rate of `quick` were chosen on the validation split by hand, the
 settings of `best` by ``search``, also on the validation split, and what `sturdy` is shown by hand there. The steps of
-`best`, and the steps, rate and dropout of `renet` were set beforehand.
+`best`, the steps, rate and dropout of `renet`, and by how much each lever of 4,000 steps is moved were set beforehand.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,11 @@ from ..inside import EveryRowClassifier, OneTanhClassifier, OpenGateClassifier, 
 from ..lstm import LSTMClassifier
 from ..pretrained import WEIGHTS_FOLDER
 from ..training import compute_gradients, train
-from . import networks
+from . import levers, networks
 from .distortions import distort, disturb, on_changed
 from .ledger import read_table
 
 SEARCHED = WEIGHTS_FOLDER / "search.csv"
-BATCH_SIZE = 128
 CHANGES = ("degrees", "scale", "shear", "shift", "bend")  # of ``distort``
 
 
@@ -36,6 +35,9 @@ class Recipe:
     changes: dict = field(default_factory=dict)  # of ``distort``; none: digits as they are
     fade: float = 0.0  # the last part of the steps in which the changes fade out
     disturbed: dict = field(default_factory=dict)  # of ``disturb``; none: no noise, no missing rows
+    batch_size: int = 128
+    compute: Callable = compute_gradients  # of ``train``
+    teacher: str | None = None  # the recipe whose network of seed 0 is trained first, and then asked
 
     def optimizer(self):
         """A fresh Adam."""
@@ -64,12 +66,14 @@ class Recipe:
 
     def train(self, seed, mnist):
         """A model trained on ``mnist.train``."""
+        compute = self.compute
+        if self.teacher:
+            compute = levers.taught(RECIPES[self.teacher].train(0, mnist))
+        if self.changes:
+            compute = on_changed(self.change(seed), compute)
         keras.utils.set_random_seed(seed)
         model = self.make_model()
-        compute = compute_gradients
-        if self.changes:
-            compute = on_changed(self.change(seed))
-        train(model, mnist.train, self.steps, BATCH_SIZE, seed, self.optimizer(), compute)
+        train(model, mnist.train, self.steps, self.batch_size, seed, self.optimizer(), compute)
         return model
 
     def settings(self):
@@ -79,7 +83,7 @@ class Recipe:
             optimizer = (
                 f"Adam, learning rate up to {self.peak} in a tenth of the steps, down to 0 on a cosine, norm <= 1"
             )
-        settings = {"steps": self.steps, "batch_size": BATCH_SIZE, "optimizer": optimizer, "beta_2": self.beta_2}
+        settings = {"steps": self.steps, "batch_size": self.batch_size, "optimizer": optimizer, "beta_2": self.beta_2}
         settings |= {"moving average": self.average, "distortions": self.changes, "fade": self.fade}
         return settings | ({"disturbed": self.disturbed} if self.disturbed else {})
 
@@ -123,6 +127,8 @@ def _row_after_row(model):
 QUICK = Recipe(steps=1100, peak=0.005)
 BEST = recipe_of(searched(), steps=12_000)  # what ten minutes on one core allow
 RENET = replace(BEST, make_model=networks.renet, steps=4000, peak=0.004)
+SHORT_BEST = replace(BEST, steps=4000)
+STRONGER = {name: 1.5 * size for name, size in BEST.changes.items()}
 SHORT = Recipe(steps=2000)
 PIXELS = Recipe(steps=600, peak=0.005)  # a step takes dozens of times as long as one of 28 rows
 
@@ -135,6 +141,13 @@ RECIPES = {
     "best": BEST,
     "best_24000": replace(BEST, steps=24_000),
     "best_48000": replace(BEST, steps=48_000),
+    "best_96000": replace(BEST, steps=96_000),
+    "best_4000": SHORT_BEST,
+    "stronger_4000": replace(SHORT_BEST, changes=STRONGER),
+    "smoothed_4000": replace(SHORT_BEST, compute=levers.smoothed()),
+    "averaged_4000": replace(SHORT_BEST, average=True),
+    "helped_4000": replace(SHORT_BEST, make_model=EveryRowClassifier, compute=levers.helped_by_every_row()),
+    "taught_4000": replace(SHORT_BEST, teacher="renet_12000"),
     "sturdy": replace(BEST, disturbed={"noise": 0.3, "missing_rows": 4}),
     "quick": QUICK,
     "every_row": Recipe(lambda: _row_after_row(EveryRowClassifier())),

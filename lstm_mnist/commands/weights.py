@@ -51,6 +51,7 @@ def weights(name, seeds, data=None, together=False, ledger=None):
 
 def _row(name, seed, splits, answers, parameters, seconds, command):
     """A row of the ledger, from the probabilities for the validation and the test images."""
+    of_labels = np.take_along_axis(answers[0], splits.validation.labels[:, None].astype(int), axis=1)
     right = [
         float(np.mean(probabilities.argmax(axis=1) == split.labels))
         for probabilities, split in zip(answers, (splits.validation, splits.test), strict=True)
@@ -59,6 +60,7 @@ def _row(name, seed, splits, answers, parameters, seconds, command):
         "name": name,
         "seed": seed,
         "parameters": parameters,
+        "validation_loss": round(float(-np.log(of_labels.astype(np.float64)).mean()), 5),
         "validation_accuracy": right[0],
         "test_accuracy": right[1],
         "seconds": round(seconds),

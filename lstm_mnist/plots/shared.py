@@ -72,15 +72,15 @@ def probabilities(image, values, label=None):
     return fig
 
 
-def runs(groups):
-    """Test accuracies of several runs a name, ``{name: values in per cent}``: a dot each and the mean as a bar."""
+def runs(groups, xlabel="test accuracy, %"):
+    """Several runs a name, ``{name: values}``: a dot each and the mean as a bar."""
     fig, ax = new_figure(8, 0.42 * len(groups) + 0.9)
     for place, values in enumerate(groups.values()):
         ax.plot(values, [place] * len(values), "o", color=BLUE, markerfacecolor="none")
         ax.plot([np.mean(values)], [place], "|", color=RED, markersize=18, markeredgewidth=2)
         ax.annotate(f"{np.mean(values):.2f}", (np.mean(values), place), (0, 10), textcoords="offset points",
                     ha="center", fontsize=8)  # fmt: skip
-    ax.set(yticks=range(len(groups)), yticklabels=groups, xlabel="test accuracy, %", ylim=(len(groups) - 0.5, -0.7))
+    ax.set(yticks=range(len(groups)), yticklabels=groups, xlabel=xlabel, ylim=(len(groups) - 0.5, -0.7))
     ax.grid(axis="x", color="#DDDDDD")
     return fig
 
