@@ -133,7 +133,9 @@ def test_each_lever_changes_what_it_says_and_nothing_else(name):
         "best_4000": set(),
         "stronger_4000": {"changes"},
         "smoothed_4000": {"compute"},
+        "dropped_4000": {"make_model"},
         "averaged_4000": {"average"},
+        "larger_late_4000": {"batch_size", "compute"},
         "helped_4000": {"make_model", "compute"},
         "taught_4000": {"teacher"},
     }
