@@ -4,11 +4,13 @@ from dataclasses import fields, replace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import lstm_mnist
 from lstm_mnist.better import recipes
 from lstm_mnist.better.distortions import distort, on_changed
 from lstm_mnist.better.ledger import LEDGER, read_ledger, read_table
+from lstm_mnist.better.levers import smoothed
 from lstm_mnist.commands import search
 from lstm_mnist.pretrained import WEIGHTS_FOLDER
 from lstm_mnist.training import compute_gradients
@@ -142,6 +144,24 @@ def test_each_lever_changes_what_it_says_and_nothing_else(name):
     recipe, plain = recipes.RECIPES[name], recipes.RECIPES["best_4000"]
     differ = {one.name for one in fields(recipe) if getattr(recipe, one.name) != getattr(plain, one.name)}
     assert differ == changed[name]
+
+
+def test_the_levers_are_moved_as_far_as_notebook_09_says():
+    made = {name: recipes.RECIPES[f"{name}_4000"] for name in ("stronger", "larger_late", "smoothed", "taught")}
+    assert made["stronger"].changes == {name: 1.5 * size for name, size in recipes.BEST.changes.items()}
+    assert made["taught"].teacher == "renet_12000"
+    late = made["larger_late"]
+    assert late.batch_size == 4 * recipes.BEST.batch_size
+    keras.utils.set_random_seed(0)
+    mnist, model = lstm_mnist.load_mnist(), lstm_mnist.LSTMClassifier(4)
+    images, labels = (tf.constant(values[:512]) for values in (mnist.train.images, mnist.train.labels))
+    fades = tf.cast(late.steps * (1 - late.fade), tf.int64)
+    for n, count in ((fades - 1, 128), (fades, 512)):
+        _, ours, _ = late.compute(model, images, labels, n)
+        _, expected, _ = compute_gradients(model, images[:count], labels[:count], n)
+        assert float(ours) == pytest.approx(float(expected))
+    losses = [float(compute(model, images, labels, 0)[1]) for compute in (made["smoothed"].compute, smoothed(0.1))]
+    assert losses[0] == losses[1]
 
 
 def test_the_distortions_of_best_are_those_that_the_search_found():
