@@ -27,9 +27,9 @@ class Checkpoints(Watcher):
     """Keeps weights, optimizer, step and history in ``folder/run.npz`` every ``every`` steps and at the end.
 
     A run that finds such a file goes on from there, to the same weights bit for bit. The file says whose it is: another
-    model, optimizer, data, precision, batch size, seed or ``compute`` is refused with ``ValueError``, and so is a
-    folder in which another process trains; a damaged file with ``DataError``. A new file takes the old one's place only
-    once it is whole; ``OSError`` where it cannot be written.
+    model, optimizer, data, precision, batch size, seed or ``compute`` is refused with ``ValueError``, and so is a run
+    that is further already, or a folder in which another process trains; a damaged file with ``DataError``. A new file
+    takes the old one's place only once it is whole; ``OSError`` where it cannot be written.
     """
 
     def __init__(self, folder, every=1000):

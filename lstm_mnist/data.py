@@ -52,7 +52,7 @@ class Split:
         return f"Split({len(self):,} images of {self.images.shape[1]} x {self.images.shape[2]})"
 
     def batch_indices(self, n, batch_size=128, seed=0):
-        """Indices int64 ``[batch_size]`` of batch ``n`` = 0, 1, …; a pure function of ``(seed, n)``.
+        """Indices int64 ``[batch_size]`` of batch ``n`` = 0, 1, …; a pure function of the three arguments.
 
         The examples are shuffled anew each epoch; an epoch's remainder opens the next epoch's first batch.
         """
@@ -61,7 +61,10 @@ class Split:
         return self._examples(n * batch_size, batch_size, check_seed(seed))
 
     def batches(self, start, stop, batch_size, seed):
-        """Batches ``start … stop-1``: images uint8 ``[stop - start, batch_size, *shape]`` and labels."""
+        """Batches ``start … stop-1``: images uint8 ``[stop - start, batch_size, *shape]`` and labels.
+
+        ``train`` asks for these; the model scales them.
+        """
         start, stop = check_range(start, stop)
         indices = np.stack([self.batch_indices(n, batch_size, seed) for n in range(start, stop)])
         return self.images[indices], self.labels[indices]
@@ -83,7 +86,7 @@ class Split:
         done = 0
         while done < count:
             epoch, place = divmod(start + done, len(self))  # the epoch, and how far it is dealt
-            piece = _shuffled(len(self), seed, epoch)[place : place + count - done]
+            piece = _shuffled(len(self), seed, epoch)[place : place + count - done]  # at most to the epoch's end
             indices[done : done + len(piece)] = piece
             done += len(piece)
         return indices
@@ -147,9 +150,9 @@ def load_idx(folder, num_classes=10, validation_size=5000):
     """Any data set in MNIST's four IDX files, gzipped or not, as the same three splits.
 
     ``folder`` holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
-    ``t10k-labels-idx1-ubyte``, each with or without ``.gz``. The first ``validation_size`` training images become
-    the validation split. Raises ``DataError`` for a missing, damaged or mismatched file, ``ValueError`` for impossible
-    arguments.
+    ``t10k-labels-idx1-ubyte``, each with or without ``.gz``. The first ``validation_size`` training images become the
+    validation split. Raises ``DataError`` for a missing, damaged or mismatched file, ``ValueError`` or ``TypeError``
+    for impossible arguments.
     """
     folder = check_path("folder", folder)
     num_classes = check_whole("num_classes", num_classes, 1, MAX_CLASSES)

@@ -52,7 +52,8 @@ def rasterise(strokes, pen_width=PEN_WIDTH):
     """Strokes (lists of (x, y)) drawn with a round pen: ink uint8 ``[280, 280]``, 0 paper … 255 ink.
 
     A pixel's ink falls from full to none over the one pixel at the pen's edge. What leaves the pad is cut off, as on
-    the screen. Raises ``ValueError`` for a point that is no pair of finite numbers.
+    the screen; points more than a pad's width outside are moved in to there. Raises ``ValueError`` for a point that is
+    no pair of finite numbers, or such a pen.
     """
     pen_width = check_number("pen_width", pen_width, most=4096)
     ink = np.zeros((PAD_SIZE, PAD_SIZE))
@@ -98,7 +99,8 @@ def to_mnist(ink):
     preserving [its] aspect ratio", grey because of anti-aliasing, and centred in 28 x 28 "by computing the center of
     mass of the pixels, and translating the image so as to position this point at the center" (in their files: within
     half a pixel of pixel 14, counted from 0). The pad does the same in ``toMnist`` of ``pad.js``: change both. Raises
-    ``ValueError`` for an array of another kind, or one without ink.
+    ``ValueError`` for an array of another kind, or one without ink or of which too little is left. A lopsided digit is
+    moved no further than its box can go.
     """
     ink = np.asarray(ink)
     if ink.ndim != 2 or 0 in ink.shape:
@@ -140,9 +142,9 @@ def _start(weights):
 
 
 def why_no_digit(image):
-    """The key of ``REASONS`` for which an image ``[28, 28]`` in MNIST's form is not one digit, or ``None``.
+    """The key of ``REASONS`` for which an image in MNIST's form is not one digit, or ``None``; ``"empty"`` never.
 
-    Raises ``ValueError`` for anything but such an image, uint8.
+    Raises ``ValueError`` for anything but uint8 ``[rows, columns]``.
     """
     image = np.asarray(image)
     if image.ndim != 2 or image.dtype != np.uint8:

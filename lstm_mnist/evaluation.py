@@ -1,6 +1,6 @@
 """What a trained network knows: accuracy with its uncertainty, confusions, calibration, telling mistakes."""
 
-from math import sqrt
+from math import comb, sqrt
 from typing import NamedTuple
 
 import keras
@@ -12,7 +12,7 @@ Z_95 = 1.959963984540054  # the standard normal's 97.5 % point
 
 
 class Calibration(NamedTuple):
-    """Answers sorted by confidence into bins; arrays ``[bins]``, NaN where a bin is empty."""
+    """Answers sorted by confidence into bins; arrays ``[bins]``, both means NaN where a bin is empty."""
 
     confidence: np.ndarray  # mean confidence of the bin's answers
     accuracy: np.ndarray  # share of them that are right
@@ -47,13 +47,16 @@ def predict_probabilities(model, images):
 
 
 def wilson_interval(correct, total):
-    """The 95 % interval (low, high) for a share of ``correct`` among ``total`` (Wilson 1927)."""
+    """The 95 % interval (low, high) for a share of ``correct`` among ``total`` (Wilson 1927).
+
+    Raises ``ValueError`` where that is no share of whole numbers.
+    """
     total = check_positive("total", total)
     correct = check_whole("correct", correct, 0, total)
     share, z, z2 = correct / total, Z_95, Z_95**2
-    centre = (share + z2 / (2 * total)) / (1 + z2 / total)
-    half = z / (1 + z2 / total) * sqrt(share * (1 - share) / total + z2 / (4 * total * total))
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    centre = share + z2 / (2 * total)
+    half = z * sqrt(share * (1 - share) / total + z2 / (4 * total * total))
+    low, high = max(0.0, (centre - half) / (1 + z2 / total)), min(1.0, (centre + half) / (1 + z2 / total))
     return min(low, share), max(high, share)  # the share lies inside, which rounding may miss by a digit
 
 
@@ -65,7 +68,10 @@ def accuracy_by_class(probabilities, labels):
 
 
 def confusion_matrix(probabilities, labels):
-    """int64 ``[num_classes, num_classes]``: row = the true label, column = the answer."""
+    """int64 ``[num_classes, num_classes]``: row = the true label, column = the answer.
+
+    Raises ``ValueError`` for what are no probabilities or labels, as all below do.
+    """
     probabilities, labels = _checked(probabilities, labels)
     num_classes = probabilities.shape[1]
     matrix = np.zeros((num_classes, num_classes), np.int64)
@@ -116,10 +122,7 @@ def paired_test(first, second, labels):
 def _fair_coins(heads, tails):
     """How often ``heads + tails`` fair coins part at least as unevenly as this."""
     coins = heads + tails
-    ways = one_side = 1  # of all 2**coins ways to fall, one has no heads
-    for k in range(min(heads, tails)):
-        ways = ways * (coins - k) // (k + 1)  # those with k + 1 heads: a binomial coefficient
-        one_side += ways  # those with at most k + 1 heads
+    one_side = sum(comb(coins, k) for k in range(min(heads, tails) + 1))  # of all 2**coins ways to fall
     return min(1.0, 2 * one_side / 2**coins)
 
 

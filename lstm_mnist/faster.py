@@ -7,7 +7,7 @@ Equal to ``lstm.plain_lstm`` up to rounding. What differs (notebook 08 measures 
 - the backward pass forms the weights' gradient of several rows as one product;
 - the batch is cut in two halves: two chains of operations that TensorFlow runs side by side, each on a core.
 
-The graph does not grow with the number of rows. These operations know float32 alone and nothing of XLA.
+The graph hardly grows with the number of rows. All this serves float32 alone, and XLA does not know the operations.
 """
 
 import functools

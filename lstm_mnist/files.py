@@ -21,7 +21,7 @@ def all_or_nothing(path):
     Until then ``path`` stays as it was, and after a failure nothing is left beside it. What is written lies in a hidden
     folder ``.unfinished-…`` in the folder of ``path``, under the name of ``path``; a killed process leaves that behind.
     A folder replaces a folder only. Missing folders above ``path`` are made. Raises ``OSError`` with the name of
-    ``path`` where it cannot be written.
+    ``path`` for any ``OSError`` on the way.
     """
     path = check_path("path", path)
     place = Path(os.path.realpath(path))  # a link keeps leading there

@@ -56,8 +56,8 @@ def trace(model, images, open_gates=()):
     """The ``Trace`` of an ``LSTMClassifier`` over images ``[n, rows, columns]``, uint8 or float in 0..1.
 
     Gates named in ``open_gates``, of ``'i'``, ``'f'`` and ``'o'``, are fixed open. It holds about 3 kB a row of each
-    digit: take 1,000 digits at a time. Raises ``TypeError`` for a model of another kind, ``ValueError`` for images
-    the model cannot read, an empty batch included, or a gate of another name.
+    digit: take 1,000 digits at a time. Raises ``TypeError`` for a model of another kind or gates
+    that are no text, ``ValueError`` for images the model cannot read, an empty batch included, or another gate.
     """
     open_gates = _checked_gates(open_gates)
     images = _checked_images(model, images)
@@ -67,7 +67,10 @@ def trace(model, images, open_gates=()):
 
 
 def beliefs(model, images, open_gates=()):
-    """What the model would answer after each row: softmax probabilities float32 ``[n, time_steps, num_classes]``."""
+    """What the model would answer after each row: softmax probabilities ``[n, time_steps, num_classes]``.
+
+    They are in the model's own float type. Raises what ``trace`` does.
+    """
     images = _checked_images(model, images)
     parts = np.array_split(images, max(len(images) // 500, 1))
     return np.concatenate([tf.nn.softmax(trace(model, part, open_gates).logits) for part in parts])
@@ -89,10 +92,11 @@ def decision_rows(probabilities):
 
 
 def busiest_cells(c, number=32):
-    """The cells whose memory moves most over one digit's ``c`` ``[time_steps, units]``: indices ``[number]``.
+    """The cells whose memory moves most over one digit's ``c`` ``[time_steps, units]``: indices, at most ``number``.
 
     Movement is the standard deviation over rows; the cells come in the order of the row where abs(c) is greatest.
     """
+    number = check_positive("number", number)
     chosen = np.argsort(-np.std(c, axis=0), kind="stable")[:number]
     return chosen[np.argsort(np.abs(c[:, chosen]).argmax(axis=0), kind="stable")]
 
@@ -195,8 +199,9 @@ def state_gradients(model, images, labels):
     """How far a nudge to each row's state is felt: the mean over images of ‖∂loss/∂h‖ and ‖∂loss/∂c‖, ``[time_steps]``.
 
     ``model`` is an ``LSTMClassifier``, or an ``RNNClassifier``, which has no c: ``None`` stands in its place. The loss
-    is each image's own cross-entropy after the last row, in nats. A nudge to h goes on through the next row's gates
-    alone, in the last row through the output layer; one to c through that row's h too, and through the next row's c.
+    is each image's own cross-entropy after the last row, in nats. A nudge to h goes on through the next row's weighted
+    sums alone, in the last row through the output layer; one to c through that row's h too, and through the next row's
+    c.
     """
     images = _checked_images(model, images, RNNClassifier)
     check_labels(labels, len(images), model.num_classes)
@@ -214,7 +219,7 @@ def state_gradients(model, images, labels):
 
 
 def pixel_gradients(model, images):
-    """∂ log p(answer) / ∂ pixel, of pixels in 0..1: float32 ``[n, rows, columns]``."""
+    """∂ log p(answer) / ∂ pixel, of pixels in 0..1: ``[n, rows, columns]`` in the model's float type."""
     images = _checked_images(model, images)
     x = model.scale(tf.constant(images))
     with tf.GradientTape() as tape:
@@ -225,9 +230,10 @@ def pixel_gradients(model, images):
 
 
 def occlusion(model, image, patch=5):
-    """How much log p(answer) falls when a square of ``patch`` pixels is blanked: float32 ``[rows, columns]``.
+    """How much log p(answer) falls when a square of ``patch`` pixels is blanked: ``[rows, columns]``.
 
-    Each value belongs to the square's middle, for one image ``[rows, columns]``.
+    Each value belongs to the square's middle, for one image ``[rows, columns]``, in the model's float type. Raises
+    ``TypeError`` or ``ValueError`` for a model, an image or a patch that will not do.
     """
     patch = check_positive("patch", patch)
     image = np.asarray(image)
@@ -287,7 +293,10 @@ def _spread(values, where):
 
 
 def shown_states(model, image, number=32):
-    """The states of one image ``[rows, columns]`` for a picture: a dict of ``[time_steps, number]``, busiest cells."""
+    """The states of one image ``[rows, columns]`` for a picture: a dict of ``[time_steps, cells]``.
+
+    They are those of the busiest cells, at most ``number``.
+    """
     traced = trace(model, np.asarray(image)[None])
     cells = busiest_cells(traced.c[0], number)
     return {name: getattr(traced, name)[0][:, cells] for name in SHOWN_STATES}

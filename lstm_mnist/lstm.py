@@ -17,7 +17,8 @@ def lstm_step(z, c):
 
     ``z`` ``[batch, 4 units]`` holds the weighted sums ``x_t @ kernel + h @ recurrent_kernel + bias`` in Keras's order
     i, f, candidate, o; ``c`` ``[batch, units]`` is the old memory. Returns ``(i, f, candidate, o, new c, new h)``,
-    each ``[batch, units]``.
+    each ``[batch, units]``. The plain rows and ``lstm_mnist.inside`` compute by it; the fast rows have TensorFlow's own
+    operations, which the tests hold equal to it, and the pad ``pad.js``.
     """
     i, f, candidate, o = tf.split(z, 4, axis=1)
     i, f, candidate, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(candidate), tf.sigmoid(o)
@@ -47,12 +48,13 @@ class LSTM(keras.layers.LSTM):
     """``keras.layers.LSTM`` whose loop over the rows is ours, one step a row.
 
     Arguments, weights, masks, states, dropout and saving are Keras's. ``implementation`` is ``'fast'`` (the arithmetic
-    of ``lstm_mnist.faster``; where that cannot serve, in another float type or under XLA, the plain one) or ``'plain'``
-    (``lstm_step``, row after row): the same results up to rounding. What the equations do not know (a mask, dropout
-    while training, other activations, no bias) and a number of rows unknown in advance go through Keras's own loop, as
-    everything does with Keras's own ``implementation`` 1 or 2. On a GPU nothing was measured; Keras's loop, which calls
-    cuDNN there, is expected to be the quicker one. Raises ``ValueError`` for rows of another shape than ``[batch,
-    time_steps >= 1, features]``, and ``NotImplementedError`` for a derivative of a derivative through ``'fast'``.
+    of ``lstm_mnist.faster``; where that cannot serve, in another float type, under XLA, from one state for all, the
+    plain one) or ``'plain'`` (``lstm_step``, row after row): the same results up to rounding. What the equations do not
+    know (a mask, dropout while training, other activations, no bias) and a number of rows unknown in advance go through
+    Keras's own loop, as everything does with Keras's own ``implementation`` 1 or 2. On a GPU nothing was measured;
+    Keras's loop, which calls cuDNN there, is expected to be the quicker one. Raises ``ValueError`` for rows that are
+    complex, or of another rank than ``[batch, time_steps >= 1, features]``, and ``NotImplementedError`` for a
+    derivative of a derivative through ``'fast'``.
     """
 
     def __init__(self, units, *, implementation="fast", **kwargs):
@@ -79,10 +81,12 @@ class LSTM(keras.layers.LSTM):
         x = tf.reverse(sequences, [1]) if self.go_backwards else sequences
         cell = self.cell
         weights = [tf.convert_to_tensor(weight) for weight in (cell.kernel, cell.recurrent_kernel, cell.bias)]
-        one_each = initial_state[0].shape[0] == x.shape[0]  # not one state for all
+        one_each = initial_state[0].shape[0] == x.shape[0]  # Keras takes one state for the whole batch, too
         run = faster.lstm if self.implementation == "fast" and one_each and faster.can_run(x) else plain_lstm
         outputs, h, c = run(x, initial_state, *weights, self.return_sequences)
-        return h, outputs if self.return_sequences else h, [h, c]  # last output, outputs, states: Keras's order
+        if not self.return_sequences:
+            outputs = h
+        return h, outputs, [h, c]  # last output, outputs, states: Keras's order
 
     def _is_ours(self, training):
         """Whether the equations of ``lstm_step`` are what the layer was asked for."""
@@ -100,9 +104,10 @@ class LSTMClassifier(keras.Model):
     """Images to logits ``[batch, num_classes]``: an ``LSTM`` reads the rows, a ``Dense`` layer answers after the last.
 
     Images are uint8 ``[batch, time_steps, num_features]``, scaled by 1/255 inside, or float in 0..1. ``init`` is
-    ``'keras'`` or ``'2019'`` (one Glorot draw over the joint kernel, output layer from a standard normal).
-    Raises ``ValueError`` for other images, labels or sizes, before any work; ``fit``, ``evaluate`` and ``predict`` on a
-    ``tf.data.Dataset``, which cannot be looked at beforehand, at its first batch of floats outside 0..1.
+    ``'keras'`` or ``'2019'`` (one Glorot draw over the joint kernel, output layer from a standard normal). Raises
+    ``ValueError`` for other sizes. A call, ``fit``, ``evaluate``, ``predict`` and ``train_on_batch`` raise it for other
+    images or labels, before any work; on a ``tf.data.Dataset``, which cannot be looked at beforehand, at its first
+    batch of floats outside 0..1.
     """
 
     def __init__(self, num_hidden=128, num_classes=10, num_features=28, init="keras", **kwargs):
@@ -157,10 +162,13 @@ class LSTMClassifier(keras.Model):
                 f"images have rows of {images.shape[2]} pixels, this model reads {self.num_features}: "
                 f"build one with num_features={images.shape[2]}"
             )
-        if labels is not None and np.ndim(labels) == 1:
-            check_labels(labels, len(images), self.num_classes)
+        if labels is not None and np.shape(labels)[1:] in ((), (1,)):  # one-hot ones are left to Keras
+            check_labels(np.reshape(labels, -1), len(images), self.num_classes)
 
     def fit(self, x=None, y=None, **kwargs):
+        validation = kwargs.get("validation_data")
+        if isinstance(validation, list | tuple) and hasattr(validation[0], "shape"):
+            self.check(*validation[:2])
         with self._checked(x, y):
             return super().fit(x, y, **kwargs)
 

@@ -54,7 +54,7 @@ class DigitPad(anywidget.AnyWidget):
 
     @property
     def probabilities(self):
-        """The belief after each row: float32 ``[28, num_classes]``, or ``None`` where there is nothing to read."""
+        """The belief after each row: ``[28, num_classes]``, or ``None`` where there is nothing to read."""
         image = self.image
         return None if image is None else beliefs(self.model, image[None])[0]
 
@@ -80,13 +80,19 @@ class DigitPad(anywidget.AnyWidget):
             ink = rasterise(self.strokes, self.drawing["pen_width"])
             if not ink.any():
                 return None, "empty"
-            image = to_mnist(ink)
+            try:
+                image = to_mnist(ink)
+            except ValueError:  # hardly anything is left of it
+                return None, "faint"
         reason = why_no_digit(image)
         return (None if reason else image), reason
 
 
 def pad_data(model, compare=None, pictures=None, dtype="float32"):
-    """What ``pad.js`` needs, as JSON: the networks' weights in ``dtype``, float32 or float16, and digits to choose."""
+    """What ``pad.js`` needs, a dict that JSON can hold.
+
+    The networks' weights in ``dtype``, float32 or float16, and digits to choose.
+    """
     return {
         "networks": [_network(each, dtype) for each in (model, compare) if each is not None],
         "drawn": [digit._asdict() for digit in load_drawn_digits()],

@@ -21,7 +21,7 @@ class ChildError(RuntimeError):
 
 
 class Child(subprocess.Popen):
-    """A process that runs ``command``, as a context; ``environment`` changes variables for it.
+    """A process that runs ``command``, as a context; ``environment`` changes variables for it, None removes one.
 
     It takes orders from its standard input and answers on its standard output, a line of JSON each. What it writes to
     its error output is kept for ``last_word``. When this process ends, however it does, the child's input ends: it is
@@ -31,13 +31,14 @@ class Child(subprocess.Popen):
     def __init__(self, command, environment=()):
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.started = time.perf_counter()
+        variables = os.environ | dict(environment)
         super().__init__(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env=os.environ | dict(environment),
+            env={name: value for name, value in variables.items() if value is not None},
             start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others
         )
 

@@ -1,7 +1,7 @@
 """The training loop of notebook 03: batch after batch, and after each a small step of all weights.
 
 ``take_steps_watched`` deals the batches to the function that ``make_train_steps`` records; that takes a step with each.
-``train`` checks what it is given and starts the first.
+``train`` checks what it is given and calls ``take_steps_watched``.
 """
 
 import gc
@@ -130,7 +130,8 @@ def take_steps_watched(run, watchers):
 def update(optimizer, gradients, variables):
     """Let the optimizer move the weights: ``optimizer.apply_gradients``, as in the notebook.
 
-    It goes past Keras's adding up over devices, which would hold the graph for good.
+    Keras would add the gradients of several devices up first, even of one, and what that records keeps the graph in
+    memory. ``merge_call`` goes past it: in the place where devices meet, nothing is left to add.
     """
     pairs = zip(gradients, variables, strict=True)
     tf.distribute.get_replica_context().merge_call(lambda _: optimizer.apply_gradients(pairs))
@@ -142,8 +143,9 @@ def train(model, split, steps=5000, batch_size=128, seed=0, optimizer=None, comp
     ``optimizer`` is a fresh Keras optimizer, by default Adam at 0.001 as in 2019 (Kingma and Ba 2015). ``compute``
     takes the place of ``compute_gradients``: another loss, or images changed first. ``watchers`` look on, by default
     ``[Printing(), ProgressBar()]``; ``()`` is silent, and ``Checkpoints(folder)`` lets a run that was cut off go on to
-    the same weights, bit for bit. Each call begins at batch 0 with a new optimizer. Raises ``TypeError`` or
-    ``ValueError`` for arguments that cannot be trained with, before any work; each watcher names its own errors.
+    the same weights, bit for bit; without it each call begins at batch 0. Raises ``TypeError`` or ``ValueError`` for
+    arguments that cannot be trained with, before any work, and for what ``compute`` gives back, before the first step;
+    each watcher names its own errors.
     """
     steps, batch_size, seed = check_positive("steps", steps), check_positive("batch_size", batch_size), check_seed(seed)
     check_arguments(model, split, optimizer, compute, watchers)
@@ -192,8 +194,8 @@ def check_arguments(model, split, optimizer, compute, watchers):
         raise TypeError("optimizer is a LossScaleOptimizer, and this loop scales no loss: give the inner optimizer")
     if optimizer.built and optimizer.iterations.numpy() > 0:
         raise ValueError(f"optimizer has taken {optimizer.iterations.numpy()} steps already: give a fresh one")
-    variables = optimizer._trainable_variables if optimizer.built else model.trainable_variables
-    if [*map(id, variables)] != [*map(id, model.trainable_variables)]:
+    ours = [id(variable) for variable in model.trainable_variables]
+    if optimizer.built and [id(variable) for variable in optimizer._trainable_variables] != ours:
         raise ValueError(
             f"optimizer {optimizer.name!r} was built for other weights than this model's: give a fresh one"
         )
@@ -204,7 +206,7 @@ def check_computed(computed, variables):
     """What ``compute`` gave; ``ValueError`` unless that is a gradient of each variable's shape, and two numbers."""
     wanted = [*(variable.shape for variable in variables), (), ()]
     values = tf.nest.flatten(computed)
-    given = [tf.TensorShape(getattr(value, "shape", ())) for value in values]
+    given = [tf.TensorShape(getattr(value, "shape", ())) for value in values]  # a plain number has no shape
     is_triple = isinstance(computed, list | tuple) and len(computed) == 3
     if is_triple and len(given) == len(wanted) and all(map(tf.TensorShape.is_compatible_with, given, wanted)):
         return computed

@@ -59,8 +59,8 @@ class Printing(Watcher):
 class ProgressBar(Watcher):
     """A bar of the steps taken, on the error output; none where the environment says ``LSTM_MNIST_PROGRESS=0``."""
 
-    def __init__(self, every=50):
-        super().__init__(every)
+    def __init__(self):
+        super().__init__(every=50)
         self.bar = None
 
     def begin(self, run):
@@ -78,8 +78,8 @@ class ProgressBar(Watcher):
 class TensorBoard(Watcher):
     """Each step's loss, accuracy and gradient norm in ``folder``, for TensorBoard; ``ImportError`` without it."""
 
-    def __init__(self, folder, every=50):
-        super().__init__(every)
+    def __init__(self, folder):
+        super().__init__(every=50)
         if not importlib.util.find_spec("tensorboard"):
             raise ImportError("TensorBoard does not come with TensorFlow: pip install -e '.[tensorboard]' in the clone")
         self.folder = str(check_path("folder", folder))

@@ -50,10 +50,18 @@ def test_a_program_that_cannot_start_says_why():
         bench.ready(child)
 
 
-@pytest.mark.parametrize(("program", "threads"), [("keras", "0"), ("fast", None)])
-def test_peers_have_the_threads_that_they_would_have_without_this_package(program, threads, monkeypatch):
+@pytest.mark.parametrize(
+    ("program", "settings", "changed"),
+    [
+        ("keras", {}, {"TF_NUM_INTRAOP_THREADS": None, "TF_ENABLE_ONEDNN_OPTS": None}),
+        ("keras", {"onednn": 0}, {"TF_NUM_INTRAOP_THREADS": None, "TF_ENABLE_ONEDNN_OPTS": "0"}),
+        ("fast", {}, {}),
+        ("fast", {"onednn": 1}, {"TF_ENABLE_ONEDNN_OPTS": "1"}),
+    ],
+)
+def test_peers_have_what_they_would_have_without_this_package(program, settings, changed, monkeypatch):
     monkeypatch.setattr(bench, "Child", lambda command, environment: environment)
-    assert bench.start(program, {}, **SMALL).get("TF_NUM_INTRAOP_THREADS") == threads
+    assert bench.start(program, settings, **SMALL) == changed
 
 
 def test_a_program_of_this_package_takes_orders():

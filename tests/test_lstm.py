@@ -368,8 +368,25 @@ def test_bad_labels_are_refused_by_fit(images):
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     with pytest.raises(ValueError, match=r"0\.\.10: expected 0\.\.9"):
         model.fit(images[:3], np.array([0, 1, 10]))
+    with pytest.raises(ValueError, match=r"0\.\.10: expected 0\.\.9"):
+        model.fit(images[:3], np.array([[0], [1], [10]]))
     with pytest.raises(ValueError, match="one label per image"):
         model.fit(images[:3], np.array([0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "labels", "message"),
+    [(255, [0, 1, 2], r"255\.\.255: scale them"), (1, [0, 1, 10], r"0\.\.10: expected 0\.\.9")],
+)
+def test_bad_validation_data_are_refused_before_an_epoch(images, pixels, labels, message):
+    model = lstm_mnist.LSTMClassifier(4)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    before = model.get_weights()
+    bad = np.full((3, 28, 28), pixels, np.float32), np.array(labels)
+    with pytest.raises(ValueError, match=message):
+        model.fit(images[:3], np.array([0, 1, 2]), validation_data=bad, verbose=0)
+    for weights, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weights, then)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -85,6 +86,28 @@ def test_batches_asked_for_in_any_order_are_those_of_the_stream(shards):
     np.testing.assert_array_equal(shards.batches(0, 1, 100, 4)[1], labels[:1])
     assert not np.array_equal(shards.batches(1, 2, 100, 5)[1], labels[1:2])
     assert shards.batches(1, 2, 50, 5)[1].shape == (1, 50)
+
+
+def test_batches_asked_for_again_after_ctrl_c_are_the_same(shards, monkeypatch):
+    presses = iter([0, 0, 0, 0, 1])
+
+    def interrupted(batches):
+        for batch in batches:
+            if next(presses, 0):
+                raise KeyboardInterrupt
+            yield batch
+
+    stream = shards.stream
+    shards.batches(0, 2, 50, seed=0)
+    monkeypatch.setattr(
+        shards, "stream", lambda *words: SimpleNamespace(skip=lambda n: interrupted(stream(*words).skip(n)))
+    )
+    shards.batches(1, 3, 50, seed=0)
+    with pytest.raises(KeyboardInterrupt):
+        shards.batches(3, 9, 50, seed=0)
+    monkeypatch.undo()
+    for again, expected in zip(shards.batches(3, 9, 50, 0), Shards(shards.folder).batches(3, 9, 50, 0), strict=True):
+        np.testing.assert_array_equal(again, expected)
 
 
 def test_no_batches_are_nothing_to_ask_for(shards):

@@ -94,7 +94,10 @@ def test_a_lost_worker_is_named_with_the_way_on(split, error):
 
 
 def test_the_message_is_the_gradient_and_two_numbers():
-    assert sharing.message_bytes(lstm_mnist.LSTMClassifier()) == 4 * (81_674 + 2)
+    model = lstm_mnist.LSTMClassifier()
+    assert sharing.message_bytes(model) == 4 * (81_674 + 2)
+    model.lstm.trainable = False
+    assert sharing.message_bytes(model) == 4 * (1290 + 2)
 
 
 PROGRAMS = Path(__file__).parent / "programs"

@@ -1,4 +1,8 @@
-"""More digits than MNIST has: images turned, sheared, scaled, shifted and bent a little, new at every step."""
+"""More digits than MNIST has: images turned, sheared, scaled, shifted and bent a little, new at every step.
+
+A size that is added to ``distort`` is searched and trained with once it stands in ``recipes.CHANGES`` and
+``search.draw``.
+"""
 
 import math
 
@@ -18,6 +22,7 @@ def distort(images, seed, amount=1.0, degrees=12.0, scale=0.12, shear=0.2, shift
     ``seed`` is two integers: the same seed, the same changes. ``degrees`` is the largest turn, ``scale`` the largest
     change of size as a share, ``shear`` the largest slant in columns a row, ``shift`` the largest shift in pixels, and
     ``bend`` the standard deviation of a bend's points in pixels. ``amount`` scales all of them; 0 changes nothing.
+    Raises ``ValueError`` for other images, seeds or sizes, but not in a graph, where no value is known yet.
     """
     sizes = {"amount": amount, "degrees": degrees, "scale": scale, "shear": shear, "shift": shift, "bend": bend}
     pixels, seed = _checked(images, seed, sizes)
@@ -39,7 +44,7 @@ def disturb(images, seed, noise=0.3, missing_rows=4):
     """Noise in one half of the images, missing rows in one half, each half drawn by itself: float32 of the same shape.
 
     ``images`` and ``seed`` are as in ``distort``. ``noise`` is the largest standard deviation of the noise, each
-    image's own is drawn evenly below it. ``missing_rows`` neighbouring rows become 0.
+    image's own is drawn evenly below it. ``missing_rows`` neighbouring rows become 0. Raises what ``distort`` does.
     """
     missing_rows = check_whole("missing_rows", missing_rows, 0, 1000)
     pixels, seed = _checked(images, seed, {"noise": noise})
@@ -91,7 +96,8 @@ def _read_between(pixels, y, x):
 def on_changed(change, compute=compute_gradients):
     """A ``compute`` for ``train``: in step ``n`` the model sees ``change(images, n)`` in place of the images.
 
-    ``change`` maps uint8 images ``[batch, rows, columns]`` to uint8, or float in 0..1, of the same shape.
+    ``change`` maps uint8 images ``[batch, rows, columns]`` to uint8, or float in 0..1, of the same shape; ``TypeError``
+    where it is no function.
     """
     check_function("change", change)
 

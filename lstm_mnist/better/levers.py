@@ -6,12 +6,12 @@ from ..training import compute_gradients, loss_and_accuracy
 
 
 def on_loss(loss_of):
-    """Lessen ``loss_of(logits, images, labels)``, a number, in place of the cross-entropy."""
+    """Lessen ``loss_of(labels, logits, images)``, a number, in place of the cross-entropy."""
 
     def compute_on_loss(model, images, labels, n):
         with tf.GradientTape() as tape:
             logits = model(images, training=True)
-            loss = loss_of(logits, images, labels)
+            loss = loss_of(labels, logits, images)
         _, accuracy = loss_and_accuracy(labels, logits)
         return tape.gradient(loss, model.trainable_variables), loss, accuracy
 
@@ -21,7 +21,7 @@ def on_loss(loss_of):
 def smoothed(share=0.1):
     """Spread a ``share`` of what is wanted evenly over all digits (label smoothing, Szegedy et al. 2016)."""
 
-    def loss_of(logits, images, labels):
+    def loss_of(labels, logits, images):
         digits = logits.shape[-1]
         wanted = (1 - share) * tf.one_hot(labels, digits) + share / digits
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, logits))
@@ -32,7 +32,7 @@ def smoothed(share=0.1):
 def helped_by_every_row():
     """Add the mean loss over all rows to that after the last row; for a model that answers after every row."""
 
-    def loss_of(logits, images, labels):
+    def loss_of(labels, logits, images):
         last, _ = loss_and_accuracy(labels, logits[:, -1])
         every, _ = loss_and_accuracy(labels, logits)
         return last + every
@@ -46,7 +46,7 @@ def taught(teacher, temperature=2.0):
     The logits of both are divided by ``temperature`` for the second half, and that half times its square.
     """
 
-    def loss_of(logits, images, labels):
+    def loss_of(labels, logits, images):
         wanted = tf.nn.softmax(teacher(images) / temperature)
         as_teacher = tf.nn.softmax_cross_entropy_with_logits(wanted, logits / temperature)
         loss, _ = loss_and_accuracy(labels, logits)

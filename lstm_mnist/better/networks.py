@@ -1,7 +1,8 @@
 """Other networks that read the same digits, to compare the LSTM with.
 
-Each function makes one, untrained, of images ``[batch, 28, 28]`` to logits ``[batch, 10]``. The plain RNN is
-``inside.RNNClassifier``.
+Each function but ``swept`` makes one, untrained, of images ``[batch, 28, 28]`` to logits ``[batch, 10]``. The plain
+RNN is ``inside.RNNClassifier``. A new one is trained once it has a name among ``recipes.RECIPES`` (and in the
+Makefile); notebook 09 compares it once ``python -m lstm_mnist weights NAME --keep`` has put its runs into the ledger.
 """
 
 import keras
@@ -13,7 +14,7 @@ from ..lstm import LSTM, LSTMClassifier
 class Neighbour(keras.Model):
     """Images to logits through ``body``, a Keras model that reads rows float ``[batch, rows, columns]``.
 
-    Images are scaled and checked as by ``LSTMClassifier``, and raise its errors.
+    Images are scaled as by ``LSTMClassifier``; ``check``, which ``train`` asks first, raises its errors.
     """
 
     check = LSTMClassifier.check
@@ -118,12 +119,12 @@ def _shuffle(steps):
     return keras.layers.Lambda(lambda x: keras.ops.take(x, order, axis=1))
 
 
-def pixels(layer=LSTM, units=128, shuffled=False):
+def pixels(layer=LSTM, shuffled=False):
     """One pixel a step: 784 steps, in reading order or ``shuffled`` (Le et al. 2015), read by a recurrent ``layer``."""
     cut = [keras.layers.Reshape((784, 1))]
     if shuffled:
         cut.append(_shuffle(784))
-    return _in_a_row(*cut, layer(units))
+    return _in_a_row(*cut, layer(128))
 
 
 def without_forget_bias():

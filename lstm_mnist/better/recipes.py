@@ -41,12 +41,10 @@ class Recipe:
 
     def optimizer(self):
         """A fresh Adam."""
+        how = {"beta_2": self.beta_2, "use_ema": self.average, "ema_momentum": 0.999}
         if self.peak is None:
-            return keras.optimizers.Adam(0.001)
-        rate = rise_and_fall(self.peak, self.steps)
-        return keras.optimizers.Adam(
-            rate, beta_2=self.beta_2, global_clipnorm=1.0, use_ema=self.average, ema_momentum=0.999
-        )
+            return keras.optimizers.Adam(0.001, **how)
+        return keras.optimizers.Adam(rise_and_fall(self.peak, self.steps), global_clipnorm=1.0, **how)
 
     def change(self, seed):
         """What batch ``n`` of uint8 images looks like to the network: a function ``(images, n)``."""
@@ -57,7 +55,9 @@ class Recipe:
                 left = 1 - tf.cast(n, tf.float32) / self.steps
                 amount = tf.minimum(1.0, left / self.fade)
             n = tf.cast(n, tf.int32)
-            changed = distort(images, tf.stack([seed, n]), amount, **self.changes)
+            changed = images
+            if self.changes:
+                changed = distort(images, tf.stack([seed, n]), amount, **self.changes)
             if self.disturbed:
                 changed = disturb(changed, tf.stack([seed + 1_000_000, n]), **self.disturbed)
             return changed
@@ -69,7 +69,7 @@ class Recipe:
         compute = self.compute
         if self.teacher:
             compute = levers.taught(RECIPES[self.teacher].train(0, mnist))
-        if self.changes:
+        if self.changes or self.disturbed:
             compute = on_changed(self.change(seed), compute)
         keras.utils.set_random_seed(seed)
         model = self.make_model()
@@ -101,9 +101,12 @@ def read_search():
     return read_table(SEARCHED)
 
 
-def searched():
-    """The settings that ``search`` found, by the names of ``search.draw``."""
-    row = read_search()[-1]
+def searched(number=None):
+    """The settings that ``search`` found, or those of setting ``number``, by the names of ``search.draw``."""
+    rows = read_search()
+    if number is not None:
+        rows = [row for row in rows if row["number"] == number]
+    row = rows[-1]
     return {name: row[name] for name in ("average", "peak", "beta_2", "fade", *CHANGES)}
 
 
@@ -139,11 +142,16 @@ RECIPES = {
     "scheduled": replace(BEST, changes={}, fade=0.0),
     "distorted": replace(BEST, fade=0.0),
     "best": BEST,
+    "best_8000": replace(BEST, steps=8000),
     "best_24000": replace(BEST, steps=24_000),
     "best_48000": replace(BEST, steps=48_000),
     "best_96000": replace(BEST, steps=96_000),
     "best_4000": SHORT_BEST,
+    "setting_6_4000": recipe_of(searched(6), steps=4000),  # these three and `best` were the last round of the search
+    "setting_11_4000": recipe_of(searched(11), steps=4000),
+    "setting_13_4000": recipe_of(searched(13), steps=4000),
     "stronger_4000": replace(SHORT_BEST, changes=STRONGER),
+    "stronger_12000": replace(BEST, changes=STRONGER),
     "smoothed_4000": replace(SHORT_BEST, compute=levers.smoothed()),
     "dropped_4000": replace(SHORT_BEST, make_model=networks.recurrent_dropout),
     "averaged_4000": replace(SHORT_BEST, average=True),
@@ -154,6 +162,8 @@ RECIPES = {
     "quick": QUICK,
     "every_row": Recipe(lambda: _row_after_row(EveryRowClassifier())),
     "best_every_row": replace(BEST, make_model=EveryRowClassifier),
+    "best_two_layers": replace(BEST, make_model=networks.two_layers),
+    "best_bidirectional": replace(BEST, make_model=networks.bidirectional),
     "renet": RENET,
     "renet_12000": replace(RENET, steps=12_000),
     "lstm_128": replace(SHORT, make_model=lambda: _row_after_row(LSTMClassifier())),

@@ -22,9 +22,9 @@ class WorkerError(RuntimeError):
 def worker_strategy(time_limit=60):
     """``MultiWorkerMirroredStrategy`` of the workers in ``TF_CONFIG``, once all of them have come.
 
-    TensorFlow itself waits long and deaf to Ctrl-C; here each worker first shows itself on its own port, and looks
-    for the others on theirs. Raises ``ValueError`` for a malformed ``TF_CONFIG``, ``WorkerError`` for a port in use
-    or a worker that is not there after ``time_limit`` seconds.
+    TensorFlow itself waits long and deaf to Ctrl-C; here each worker first shows itself on its own port, and looks for
+    the others on theirs. Raises ``ValueError`` for a malformed ``TF_CONFIG`` or time limit, ``WorkerError`` for a port
+    in use or a worker that is not there after ``time_limit`` seconds.
     """
     time_limit = check_number("time_limit", time_limit, most=DAY)
     workers, index = read_tf_config()

@@ -21,11 +21,11 @@ SAVED_MODEL = {"saved_model.pb", "variables", "assets", "fingerprint.pb"}  # wha
 def export(model, path, time_steps=28):
     """Write ``model``, from uint8 images ``[n, time_steps, num_features]`` to logits, to ``path``, all or nothing.
 
-    ``….keras`` is for Keras with this package, ``….onnx`` for ONNX Runtime and much else (it needs the extra
-    ``onnx``); a name without an ending becomes a folder with a SavedModel, for TensorFlow without this package and for
-    TensorFlow Serving. An older export of that name is replaced. Raises ``TypeError`` for another kind of model,
-    ``ValueError`` for another ending or a folder with other things in it, ``OSError`` where ``path`` cannot be written,
-    ``ImportError`` where the extra is missing.
+    ``….keras`` is for Keras with this package, ``….onnx`` for ONNX Runtime and much else (it needs the extra ``onnx``);
+    a name without an ending becomes a folder with a SavedModel, for TensorFlow without this package and for TensorFlow
+    Serving. An older export of that name is replaced. Returns the path; ``….keras`` takes any number of rows. Raises
+    ``TypeError`` for another kind of model or path, ``ValueError`` for another ending or number of rows, or a folder
+    with other things in it, ``OSError`` where ``path`` cannot be written, ``ImportError`` where the extra is missing.
     """
     time_steps = check_positive("time_steps", time_steps)
     path = check_path("path", path)

@@ -21,11 +21,12 @@ REMEDY = "write the shards again"
 
 
 def write_shards(folder, batches, shards=10):
-    """Write the pairs ``(images, labels)`` of ``batches``, an iterable of uint8 arrays, to ``shards`` files.
+    """Write the pairs ``(images, labels)`` of ``batches``, an iterable, to ``shards`` files.
 
-    Digits are dealt to the files in turn, and only one batch is held in memory. Returns the ``Shards``. The folder is
-    there as soon as it is whole, not before. Raises ``ValueError`` or ``TypeError`` for impossible arrays, or a folder
-    that is there already, ``OSError`` where it cannot be written.
+    Images are uint8 ``[n, rows, columns]``, labels whole numbers ``[n]``. Digits are dealt to the files in turn, and
+    only one batch is held in memory. Returns the ``Shards``. The folder is there as soon as it is whole, not before.
+    Raises ``ValueError`` or ``TypeError`` for impossible arrays, or a folder that is there already, ``OSError`` where
+    it cannot be written.
     """
     folder = check_path("folder", folder)
     shards = check_whole("shards", shards, 1, 99_999)  # their names have five digits
@@ -105,7 +106,7 @@ class Shards:
     """A folder that ``write_shards`` made, a split that ``train`` takes. ``len`` is the number of digits.
 
     ``files`` says of each file by name how many ``digits`` and ``bytes`` it has. Raises ``DataError`` with the name of
-    a file that is missing, cut short, damaged or another one.
+    a file that is missing, cut short or another one; of damage in a file's middle ``batches`` and ``check`` do.
     ``buffer`` digits at a time are held in memory and shuffled.
     """
 
@@ -135,7 +136,8 @@ class Shards:
         """An endless ``tf.data.Dataset`` of uint8 images ``[batch_size, *shape]`` and labels ``[batch_size]``.
 
         Each time through, the files are put in another order and four are read side by side; of what they give,
-        ``buffer`` digits at a time are shuffled. Batch ``n`` is a pure function of ``(seed, n)`` and ``buffer``.
+        ``buffer`` digits at a time are shuffled. Batch ``n`` depends on ``n``, both arguments
+        and ``buffer`` alone. A file damaged in its middle ends it with TensorFlow's ``DataLossError``.
         """
         batch_size, seed = check_positive("batch_size", batch_size), check_seed(seed)
         paths = tf.constant([str(self.folder / name) for name in self.files])
@@ -161,12 +163,13 @@ class Shards:
         Asked for one after the other they are read once; any other order reads from the stream's beginning.
         """
         start, stop = check_range(start, stop)
+        goes_on = self._place == (start, batch_size, seed)
+        self._place = None  # nobody knows it until all are read: Ctrl-C may come in between
         try:
-            if self._place != (start, batch_size, seed):
+            if not goes_on:
                 self._reading = iter(self.stream(batch_size, seed).skip(start))
             images, labels = zip(*(next(self._reading) for _ in range(start, stop)), strict=True)
         except tf.errors.OpError:
-            self._place = None
             Shards(self.folder).check()
             raise
         self._place = stop, batch_size, seed

@@ -79,7 +79,7 @@ def share_out(strategy, compute=compute_gradients):
 
 def message_bytes(model):
     """What each replica adds to the sum at every step: the gradient, loss and accuracy in float32."""
-    return 4 * (model.count_params() + 2)
+    return 4 * (sum(int(np.prod(variable.shape)) for variable in model.trainable_variables) + 2)
 
 
 def check_scope(strategy, model, optimizer, batch_size):
@@ -131,7 +131,8 @@ def numbers_of(run):
 def logical_cpus(count=2):
     """Names of ``count`` devices that the first CPU is cut into, to try a strategy without several GPUs.
 
-    Raises ``RuntimeError`` after TensorFlow's first operation: devices cannot be changed any more then.
+    Raises ``RuntimeError`` after TensorFlow's first operation: devices cannot be changed any more then; ``ValueError``
+    for no such ``count``.
     """
     count = check_positive("count", count)
     cpu = tf.config.list_physical_devices("CPU")[0]

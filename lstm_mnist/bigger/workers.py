@@ -39,7 +39,8 @@ class Workers(contextlib.AbstractContextManager):
     """``count`` worker processes that train together, talking over loopback; a context, which ends them all.
 
     ``orders`` are arguments of ``train_as_ordered``, ``processes`` are ``subprocess.Popen`` objects. They end with this
-    process too, however it ends; with a ``checkpoint_folder``, a run that ended so goes on where it was.
+    process too, however it ends; with a ``checkpoint_folder``, a run that ended so goes on where it was. Raises
+    ``ValueError`` for no such ``count``.
     """
 
     def __init__(self, count=2, **orders):

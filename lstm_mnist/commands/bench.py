@@ -211,7 +211,8 @@ def start(name, settings, **work):
     """A child that builds the program ``name``; ``ready`` waits for it."""
     file, environment = ["-m", __name__], {}
     if name not in PROGRAMS:
-        file, environment = ["-P", peers.__file__], {"TF_NUM_INTRAOP_THREADS": "0"}  # as without this package
+        file = ["-P", peers.__file__]
+        environment = {"TF_NUM_INTRAOP_THREADS": None, "TF_ENABLE_ONEDNN_OPTS": None}  # as without this package
     if "onednn" in settings:  # read when TensorFlow starts
         environment["TF_ENABLE_ONEDNN_OPTS"] = str(settings["onednn"])
     return Child([sys.executable, *file, name, json.dumps(settings), json.dumps(work)], environment)

@@ -25,9 +25,9 @@ def make_figures(path):
     save_animation(frames, path, milliseconds)
 
 
-def reading_frame(image, states, belief, t, size=15):
+def reading_frame(image, states, belief, t):
     """A digit at the moment when row ``t`` (from 1) has been read: the image, its states so far, the belief below."""
-    time_steps = len(image)
+    time_steps, size = len(image), 15  # of its letters
     fig = plt.figure(figsize=(8, 5.9), layout="constrained", facecolor="white")
     plt.close(fig)
     fig.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
