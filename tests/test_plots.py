@@ -5,6 +5,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from lstm_mnist import evaluation, plots
+from lstm_mnist.plots.inside import STATE_TITLES, show_states
 from lstm_mnist.plots.lstm import CELL_PARTS
 from lstm_mnist.plots.style import ORANGE, RED
 
@@ -141,6 +142,18 @@ def test_probabilities_mark_the_answer():
     assert [to_hex(bar.get_facecolor()) == to_hex(ORANGE) for bar in right.patches] == [False, True, False]
     assert left.get_title() == "true digit: 1"
     assert labelled(right)
+
+
+def test_states_are_shown_up_to_the_row_read_row_1_on_top():
+    axes, bars = plt.figure().subplots(2, len(STATE_TITLES))
+    states = {name: IMAGES[0] / 255 for name in STATE_TITLES}
+    show_states(axes, bars, states, 10, size=9)
+    for ax in axes:
+        shown = ax.images[0].get_array()
+        np.testing.assert_array_equal(shown[:10], IMAGES[0][:10] / 255)
+        assert np.ma.getmaskarray(shown)[10:].all()
+        assert ax.get_ylim() == (27.5, -0.5)
+    plt.close()
 
 
 def test_halving_marks_the_run_that_won():

@@ -76,6 +76,9 @@ def test_the_rate_climbs_for_a_tenth_and_falls_to_nothing():
         ("scheduled", 12_000, recipes.searched()["peak"], False),
         ("distorted", 12_000, recipes.searched()["peak"], True),
         ("best", 12_000, recipes.searched()["peak"], True),
+        ("best_two_layers", 12_000, recipes.searched()["peak"], True),
+        ("best_bidirectional", 12_000, recipes.searched()["peak"], True),
+        ("best_8000", 8000, recipes.searched()["peak"], True),
         ("best_96000", 96_000, recipes.searched()["peak"], True),
         ("best_4000", 4000, recipes.searched()["peak"], True),
         ("best_every_row", 12_000, recipes.searched()["peak"], True),
@@ -129,6 +132,15 @@ def test_a_taught_recipe_trains_its_teacher_first_and_asks_it(monkeypatch):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("number", [6, 11, 13])
+def test_the_rivals_of_the_search_have_its_settings_and_the_steps_of_the_levers(number):
+    recipe = recipes.RECIPES[f"setting_{number}_4000"]
+    drawn = search.draw(search.ROUNDS[0][0])[number]
+    assert recipes.searched(number) == drawn
+    assert recipe == recipes.recipe_of(drawn, steps=4000)
+    assert recipes.read_search()[-1]["number"] != number
+
+
 @pytest.mark.parametrize("name", [name for name in recipes.RECIPES if name.endswith("_4000") and "setting" not in name])
 def test_each_lever_changes_what_it_says_and_nothing_else(name):
     changed = {
@@ -149,6 +161,7 @@ def test_each_lever_changes_what_it_says_and_nothing_else(name):
 def test_the_levers_are_moved_as_far_as_notebook_09_says():
     made = {name: recipes.RECIPES[f"{name}_4000"] for name in ("stronger", "larger_late", "smoothed", "taught")}
     assert made["stronger"].changes == {name: 1.5 * size for name, size in recipes.BEST.changes.items()}
+    assert replace(recipes.BEST, changes=made["stronger"].changes) == recipes.RECIPES["stronger_12000"]
     assert made["taught"].teacher == "renet_12000"
     late = made["larger_late"]
     assert late.batch_size == 4 * recipes.BEST.batch_size

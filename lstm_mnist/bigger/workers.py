@@ -27,7 +27,7 @@ from .sharing import train_shared
 PROGRAM = "from lstm_mnist.bigger import workers; workers.work()"
 
 
-class Run(NamedTuple):
+class SharedRun(NamedTuple):
     """What ``Workers.wait`` brings back."""
 
     history: np.ndarray  # float32 [3, steps]: loss, accuracy, gradient norm, as in ``History``
@@ -51,7 +51,7 @@ class Workers(contextlib.AbstractContextManager):
         self.answers = [readers.submit(child.answer) for child in self.processes]
 
     def wait(self, time_limit=600):
-        """Their ``Run`` when all have ended well; ``WorkerError`` as soon as one has not, or after so many seconds."""
+        """Their ``SharedRun`` when all have ended well; ``WorkerError`` as soon as one has not, or after so many seconds."""
         time_limit = check_number("time_limit", time_limit, most=cluster.DAY)
         done, unfinished = concurrent.futures.wait(self.answers, time_limit, concurrent.futures.FIRST_EXCEPTION)
         if any(answer.exception() for answer in done):
@@ -61,7 +61,7 @@ class Workers(contextlib.AbstractContextManager):
             raise cluster.WorkerError(f"the workers were not done after {time_limit:g} s: all of them were stopped")
         told = [answer.result() for answer in self.answers]
         history, *weights = (np.array(array, np.float32) for array in told[0]["arrays"])
-        return Run(history, weights, [answer["share"] for answer in told])
+        return SharedRun(history, weights, [answer["share"] for answer in told])
 
     def _last_words(self):
         codes = [process.poll() for process in self.processes]
