@@ -3,6 +3,7 @@
 import pytest
 
 from lstm_mnist import __main__ as commands
+from lstm_mnist.commands import predict as predicting
 from lstm_mnist.commands import timings as timing
 
 
@@ -83,6 +84,15 @@ def test_other_words_reach_their_command(called):
         ("workers", (3,), {}),
         ("weights", ("best", [0, 2], "clothes", True, None), {}),
     ]
+
+
+def test_a_picture_that_cannot_be_read_is_named_and_a_failure(monkeypatch, capsys):
+    monkeypatch.setattr(predicting, "predict_folder", lambda *_: [("a.png", 3, 0.5), ("b.png", None, "it is empty")])
+    with pytest.raises(SystemExit) as ending:
+        predicting.predict("pictures", "2019")
+    assert ending.value.code == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("file,digit,probability\na.png,3,0.500\n", "b.png: it is empty\n")
 
 
 def test_help_says_how_long_each_command_takes(capsys):

@@ -1,5 +1,7 @@
+import contextlib
 import sys
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -52,6 +54,20 @@ def test_the_command_compares_three_workers_with_one_process(capsys):
     for n, share in enumerate(("0 to 41", "42 to 83", "84 to 125")):
         assert lines[n].startswith(f"worker {n}: images {share} of each of 5 batches of 126, ")
     assert lines[3:] == ["losses, accuracies, gradient norms and final weights equal those of one process within 1e-4"]
+
+
+@pytest.mark.parametrize("other", ["loss", "weights"])
+def test_the_command_fails_where_workers_learnt_something_else(other, monkeypatch):
+    keras.utils.set_random_seed(0)
+    model = lstm_mnist.LSTMClassifier()
+    history = np.stack(lstm_mnist.train(model, lstm_mnist.load_mnist().train, 2, watchers=()))
+    weights = model.get_weights()
+    changed = history[0] if other == "loss" else weights[0]
+    changed += 0.01
+    run = SimpleNamespace(history=history, weights=weights, shares=[])
+    monkeypatch.setattr(command, "Workers", lambda *_, **__: contextlib.nullcontext(SimpleNamespace(wait=lambda: run)))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        command.workers(1, steps=2)
 
 
 def test_the_command_names_an_impossible_number():

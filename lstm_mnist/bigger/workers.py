@@ -51,7 +51,7 @@ class Workers(contextlib.AbstractContextManager):
         self.answers = [readers.submit(child.answer) for child in self.processes]
 
     def wait(self, time_limit=600):
-        """Their ``SharedRun`` when all have ended well; ``WorkerError`` as soon as one has not, or after so many seconds."""
+        """Their ``SharedRun`` once all ended well; ``WorkerError`` as soon as one did not, or after ``time_limit``."""
         time_limit = check_number("time_limit", time_limit, most=cluster.DAY)
         done, unfinished = concurrent.futures.wait(self.answers, time_limit, concurrent.futures.FIRST_EXCEPTION)
         if any(answer.exception() for answer in done):
