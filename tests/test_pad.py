@@ -96,6 +96,12 @@ ODD = {
 }
 
 
+def test_a_drawing_of_which_hardly_anything_is_left_is_too_faint():
+    pad = DigitPad(load_pretrained("quick"))
+    pad.drawing = {"strokes": [[[-9.95, 140]]], "pen_width": 20, "picture": ""}
+    assert (pad.image, pad.probabilities, pad.note) == (None, None, NOTES["faint"])
+
+
 @pytest.mark.parametrize("reason", ODD)
 def test_what_is_not_one_digit_gets_a_kind_word_and_no_belief(model, reason):
     pad = DigitPad(model)
