@@ -1,7 +1,7 @@
 """More digits than MNIST has: images turned, sheared, scaled, shifted and bent a little, new at every step.
 
-A size that is added to ``distort`` is searched and trained with once it stands in ``recipes.CHANGES`` and
-``search.draw``.
+A size that is added to ``distort`` begins at 0, so that no recipe changes; it is searched and trained with once it
+stands in ``recipes.CHANGES`` and ``search.draw``.
 """
 
 import math
