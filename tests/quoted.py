@@ -13,7 +13,8 @@ from typing import NamedTuple
 import nbformat
 
 ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+COPIES = ".ipynb_checkpoints"  # what JupyterLab keeps beside a file that was saved
+NOTEBOOKS = [path for path in sorted((ROOT / "notebooks").rglob("*.ipynb")) if COPIES not in path.parts]
 LIST = ROOT / "tests" / "numbers.toml"
 
 #: where no number is looked for: code, formulas, addresses, HTML, the measured line, numbers of notebooks and of

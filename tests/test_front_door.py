@@ -22,11 +22,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from quoted import NOTEBOOKS
 
 ROOT = Path(__file__).parent.parent
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info", "build")
-NOTEBOOKS = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "notebooks").rglob("*.ipynb"))]
-DOCUMENTS = ["README.md", "tests/README.md", "tests/of_tests/README.md", *NOTEBOOKS]
+DOCUMENTS = ["README.md", "tests/README.md", "tests/of_tests/README.md"]
+DOCUMENTS += [path.relative_to(ROOT).as_posix() for path in NOTEBOOKS]
 LINK = re.compile(r"(!?)\[(?:!\[[^\]]*\]\([^)]*\)|[^\]]*)\]\(([^)\s]+)\)|(<img)[^>]*\bsrc=\"([^\"]+)\"")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="make and its command are for Linux and macOS")

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from quoted import name_of
+from quoted import NOTEBOOKS, name_of
 
 ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if re.fullmatch(r"\d\d_\w+", path.stem) and path.parent.name == "notebooks"]
 CELLS = tomllib.loads((ROOT / "tests" / "cells.toml").read_text(encoding="utf-8"))
 WIDEST_LINE = 72  # characters of half a laptop's screen

@@ -4,6 +4,8 @@ import ast
 from functools import cache
 from pathlib import Path
 
+from quoted import COPIES
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -12,6 +14,8 @@ def modules(root=ROOT):
     found = {}
     for path in sorted((root / "lstm_mnist").rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
+        if COPIES in parts:
+            continue
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 

@@ -28,6 +28,7 @@ import nbformat
 from of_tests.imports import ROOT
 from of_tests.mutants import NOT_COPIED
 from of_tests.tables import FOLDER, put_table, read, write_rows
+from quoted import NOTEBOOKS
 
 NOISE, TOLERANCES = FOLDER / "noise.csv", FOLDER / "tolerances.csv"
 
@@ -131,7 +132,7 @@ def files():
 
 def tagged_cells():
     """(notebook, cell, tags) of each cell that has a tolerance, counted as nbval counts."""
-    for path in sorted((ROOT / "notebooks").rglob("*.ipynb")):
+    for path in NOTEBOOKS:
         cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
         for number, cell in enumerate(cells):
             if tags := [tag for tag in cell.metadata.get("tags", []) if "tol-" in tag]:
