@@ -26,7 +26,7 @@ notebooks: $(VENV)/installed ## run all notebooks and store their outputs
 timings: $(VENV)/installed ## measure each notebook's minutes and memory, for README and the notebooks' heads
 	$(QUIET) $(BIN)/python -m lstm_mnist timings --keep
 
-RECIPES := 2019 quick every_row best_every_row falling longer_falling scheduled distorted lstm_128 rnn_128 rnn_same_parameters open_i open_f open_o \
+RECIPES := 2019 quick quickest every_row best_every_row falling longer_falling scheduled distorted lstm_128 rnn_128 rnn_same_parameters open_i open_f open_o \
 	one_tanh relu no_forget_bias dropout recurrent_dropout \
 	logistic_regression mlp rnn gru two_layers bidirectional four_ways convolutional columns rows_and_columns patches shuffled_rows units_32 units_512 softmax_twice pixels rnn_pixels pixels_shuffled rnn_pixels_shuffled best_4000 best_8000 best_24000 best_48000 best_96000 sturdy \
 	averaged_4000 larger_late_4000 smoothed_4000 dropped_4000 stronger_4000 stronger_12000 helped_4000 taught_4000 \

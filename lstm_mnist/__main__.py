@@ -23,7 +23,9 @@ ROOT = Path(__file__).parents[1]
 def main(words=None):
     parser = argparse.ArgumentParser(prog="python -m lstm_mnist", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("weights", help="train a recipe: 20 s a seed (quick) to over an hour (taught_4000)")
+    command = commands.add_parser(
+        "weights", help="train a recipe: 10 s a seed (quickest) to over an hour (taught_4000)"
+    )
     command.add_argument("name", choices=RECIPES)
     command.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="0 keeps its weights beside the rows")
     command.add_argument("--data", help="folder of another data set in MNIST's four IDX files")

@@ -137,7 +137,7 @@ def test_trainings_are_timed_to_the_end_and_read_once(monkeypatch):
     assert started == [
         (name, settings, {"seed": seed})
         for seed in (0, 1)
-        for name, settings in (("2019 recipe", "a"), ("quick recipe", "b"))
+        for name, settings in (("2019 recipe", "a"), ("quick recipe", "b"), ("quickest recipe", "b"))
     ]
     assert result["quick recipe"]["seconds"] == [12.3, 12.3]
     assert result["2019 recipe"]["test_accuracy"] == [0.9877, 0.9877]

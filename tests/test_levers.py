@@ -88,3 +88,28 @@ def test_the_gradients_are_those_of_the_loss():
             losses.append(loss_of(compute, model))
             variable.assign(kept)
         assert (losses[0] - losses[1]) / 2e-5 == pytest.approx(gradient.numpy().flat[1], rel=1e-5)
+
+
+def test_muon_of_gates_moves_each_gate_as_muon_moves_a_matrix_of_its_own():
+    rng, how = np.random.default_rng(0), {"learning_rate": 0.1, "rms_rate": None, "weight_decay": None}
+    start, gradients = rng.normal(size=(6, 20)).astype(np.float32), rng.normal(size=(2, 6, 20)).astype(np.float32)
+    whole, parts = keras.Variable(start), [keras.Variable(part) for part in np.split(start, 4, axis=1)]
+    ours, theirs = levers.GateMuon(**how), keras.optimizers.Muon(**how)
+    for gradient in gradients:
+        ours.apply([tf.constant(gradient)], [whole])
+        theirs.apply([tf.constant(part) for part in np.split(gradient, 4, axis=1)], parts)
+    np.testing.assert_allclose(whole, np.hstack([part.numpy() for part in parts]), atol=1e-6)
+
+
+def test_a_step_of_muon_is_nearly_orthogonal_in_every_gate():
+    step = np.random.default_rng(1).normal(size=(8, 32)) @ np.diag(np.logspace(-2, 0, 32))
+    moved = levers.GateMuon().zeropower_via_newtonschulz5(tf.constant(step, tf.float32), 5)
+    for gate in np.split(moved.numpy(), 4, axis=1):
+        assert np.linalg.svd(gate, compute_uv=False) == pytest.approx(1, abs=0.4)
+
+
+def test_muon_of_gates_is_kept_and_read_back_as_what_it_is():
+    kept = keras.saving.serialize_keras_object(levers.GateMuon(momentum=0.9, exclude_layers=["/kernel"]))
+    again = keras.saving.deserialize_keras_object(kept)
+    assert isinstance(again, levers.GateMuon)
+    assert (again.momentum, again.exclude_layers) == (0.9, ["/kernel"])

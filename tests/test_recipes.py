@@ -70,6 +70,7 @@ def test_the_rate_climbs_for_a_tenth_and_falls_to_nothing():
     [
         ("2019", 5000, None, False),
         ("quick", 1100, 0.005, False),
+        ("quickest", 430, 0.03, False),
         ("gru", 1100, 0.005, False),
         ("falling", 5000, 0.001, False),
         ("longer_falling", 12_000, 0.001, False),
@@ -98,6 +99,21 @@ def test_the_optimizer_follows_the_settings():
         optimizer = recipes.Recipe(steps=100, peak=0.004, beta_2=0.99, average=average).optimizer()
         assert (optimizer.use_ema, optimizer.beta_2, optimizer.global_clipnorm) == (average, 0.99, 1)
         assert float(optimizer.learning_rate) == pytest.approx(0.004 / 25)
+
+
+def test_muon_moves_the_recurrent_kernel_and_adam_all_else():
+    recipe, model = recipes.RECIPES["quickest"], lstm_mnist.LSTMClassifier(4)
+    optimizer = recipe.optimizer()
+    optimizer.build(model.trainable_variables)
+    weights = zip(model.trainable_variables, optimizer.adam_velocities, strict=True)
+    assert [weight.path for weight, velocity in weights if velocity is None] == [model.lstm.cell.recurrent_kernel.path]
+    assert float(optimizer.learning_rate) == pytest.approx(0.03 / 25)
+    assert (optimizer.momentum, optimizer.adam_lr_ratio, optimizer.adam_beta_2) == (0.9, 0.5, 0.99)
+    assert (optimizer.weight_decay, optimizer.adam_weight_decay, optimizer.rms_rate) == (None, None, None)
+    assert optimizer.global_clipnorm == 1
+    assert recipe.settings()["optimizer"].startswith(
+        "Muon for the recurrent kernel, Adam at half the rate for all else"
+    )
 
 
 def test_a_recipe_trains_as_told():

@@ -1,5 +1,6 @@
-"""Other losses and batches for the same network: each function makes a ``compute`` for ``train``."""
+"""Other losses, batches and steps for the same network: each function makes a ``compute`` for ``train``."""
 
+import keras
 import tensorflow as tf
 
 from ..training import compute_gradients, loss_and_accuracy
@@ -63,3 +64,15 @@ def fewer_at_first(few, until):
         return compute_gradients(model, images[:count], labels[:count], n)
 
     return compute_on_few
+
+
+@keras.saving.register_keras_serializable("lstm_mnist")
+class GateMuon(keras.optimizers.Muon):
+    """Muon (Jordan et al. 2024) for an LSTM: each gate's part of a matrix ``[n, 4 units]`` is a matrix of its own.
+
+    Muon moves a matrix by its gradient made orthogonal: no direction is too weak to be learned, and none too strong.
+    """
+
+    def zeropower_via_newtonschulz5(self, x, steps):
+        orthogonal = super().zeropower_via_newtonschulz5
+        return tf.concat([orthogonal(gate, steps) for gate in tf.split(x, 4, axis=-1)], axis=-1)
