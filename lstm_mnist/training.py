@@ -66,7 +66,7 @@ def loss_and_accuracy(labels, logits):
     return tf.reduce_mean(loss), tf.reduce_mean(tf.cast(correct, logits.dtype))
 
 
-@tf.autograph.experimental.do_not_convert  # nothing in it to convert, and looking takes as long as recording it
+@tf.autograph.experimental.do_not_convert  # nothing in it to convert, and looking takes tenths of a second
 def compute_gradients(model, images, labels, n):
     """Forward and backward pass of step ``n`` = 0, 1, …: the gradients of all trainable weights, loss and accuracy.
 

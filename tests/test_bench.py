@@ -143,6 +143,11 @@ def test_trainings_are_timed_to_the_end_and_read_once(monkeypatch):
     assert result["2019 recipe"]["test_accuracy"] == [0.9877, 0.9877]
 
 
+def test_a_race_of_a_recipe_trains_that_recipe():
+    for name in ("quick", "quickest"):
+        assert bench.PROGRAMS[f"{name} recipe"].keywords == {"recipe": name}
+
+
 def test_every_part_is_kept_before_the_next_begins(monkeypatch, tmp_path):
     output = tmp_path / "bench.json"
     output.write_text('{"quality": "of old"}')

@@ -101,6 +101,16 @@ def test_the_optimizer_follows_the_settings():
         assert float(optimizer.learning_rate) == pytest.approx(0.004 / 25)
 
 
+@pytest.mark.parametrize("muon", [False, True])
+def test_a_recipe_uses_all_that_it_is_given_beside_muon(muon):
+    recipe = recipes.Recipe(muon=muon, average=True)
+    optimizer = recipe.optimizer()
+    assert (optimizer.use_ema, optimizer.global_clipnorm) == (True, None)
+    assert float(optimizer.learning_rate) == pytest.approx(0.001)
+    assert recipe.settings()["optimizer"].endswith("learning rate 0.001")
+    assert recipe.settings()["optimizer"].startswith("Muon" if muon else "Adam")
+
+
 def test_muon_moves_the_recurrent_kernel_and_adam_all_else():
     recipe, model = recipes.RECIPES["quickest"], lstm_mnist.LSTMClassifier(4)
     optimizer = recipe.optimizer()

@@ -70,7 +70,7 @@ def fewer_at_first(few, until):
 class GateMuon(keras.optimizers.Muon):
     """Muon (Jordan et al. 2024) for an LSTM: each gate's part of a matrix ``[n, 4 units]`` is a matrix of its own.
 
-    Muon moves a matrix by its gradient made orthogonal: no direction is too weak to be learned, and none too strong.
+    Muon moves a matrix by its gradient made nearly orthogonal: singular values that are not too small come near 1.
     """
 
     def zeropower_via_newtonschulz5(self, x, steps):

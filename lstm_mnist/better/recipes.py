@@ -43,15 +43,14 @@ class Recipe:
 
     def optimizer(self):
         """A fresh one."""
-        how = {"beta_2": self.beta_2, "use_ema": self.average, "ema_momentum": 0.999}
-        if self.peak is None:
-            return keras.optimizers.Adam(0.001, **how)
-        rate = rise_and_fall(self.peak, self.steps)
+        rate, how = 0.001, {"use_ema": self.average, "ema_momentum": 0.999}
+        if self.peak is not None:
+            rate, how["global_clipnorm"] = rise_and_fall(self.peak, self.steps), 1.0
         if self.muon:
-            how = {"momentum": 0.9, "rms_rate": None, "adam_lr_ratio": 0.5, "adam_beta_2": self.beta_2}
-            no_decay = {"weight_decay": None, "adam_weight_decay": None}
-            return levers.GateMuon(rate, exclude_layers=["/kernel"], global_clipnorm=1.0, **how, **no_decay)
-        return keras.optimizers.Adam(rate, global_clipnorm=1.0, **how)
+            how |= {"momentum": 0.9, "rms_rate": None, "weight_decay": None, "adam_weight_decay": None}
+            how |= {"adam_lr_ratio": 0.5, "adam_beta_2": self.beta_2}
+            return levers.GateMuon(rate, exclude_layers=["/kernel"], **how)
+        return keras.optimizers.Adam(rate, beta_2=self.beta_2, **how)
 
     def change(self, seed):
         """What batch ``n`` of uint8 images looks like to the network: a function ``(images, n)``."""
@@ -85,12 +84,11 @@ class Recipe:
 
     def settings(self):
         """What weights files say of the training."""
-        optimizer = "Adam, learning rate 0.001"
+        kind = "Muon for the recurrent kernel, Adam at half the rate for all else" if self.muon else "Adam"
+        rate = "0.001"
         if self.peak is not None:
-            kind = "Muon for the recurrent kernel, Adam at half the rate for all else" if self.muon else "Adam"
-            optimizer = (
-                f"{kind}, learning rate up to {self.peak} in a tenth of the steps, down to 0 on a cosine, norm <= 1"
-            )
+            rate = f"up to {self.peak} in a tenth of the steps, down to 0 on a cosine, norm <= 1"
+        optimizer = f"{kind}, learning rate {rate}"
         settings = {"steps": self.steps, "batch_size": self.batch_size, "optimizer": optimizer, "beta_2": self.beta_2}
         settings |= {"moving average": self.average, "distortions": self.changes, "fade": self.fade}
         return settings | ({"disturbed": self.disturbed} if self.disturbed else {})
@@ -136,7 +134,6 @@ def _row_after_row(model):
 
 
 QUICK = Recipe(steps=1100, peak=0.005)
-QUICKEST = Recipe(steps=430, peak=0.03, beta_2=0.99, muon=True)
 BEST = recipe_of(searched(), steps=12_000)  # what ten minutes on one core allow
 RENET = replace(BEST, make_model=networks.renet, steps=4000, peak=0.004)
 SHORT_BEST = replace(BEST, steps=4000)
@@ -169,7 +166,7 @@ RECIPES = {
     "taught_4000": replace(SHORT_BEST, teacher="renet_12000"),
     "sturdy": replace(BEST, disturbed={"noise": 0.3, "missing_rows": 4}),
     "quick": QUICK,
-    "quickest": QUICKEST,
+    "quickest": Recipe(steps=430, peak=0.03, beta_2=0.99, muon=True),
     "every_row": Recipe(lambda: _row_after_row(EveryRowClassifier())),
     "best_every_row": replace(BEST, make_model=EveryRowClassifier),
     "best_two_layers": replace(BEST, make_model=networks.two_layers),
